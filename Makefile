@@ -1,0 +1,42 @@
+# The README's commands. Needs Python 3.11 or 3.12 and a package index, nothing else.
+PYTHON ?= python3
+VENV := .venv
+GPU ?=
+BIN := $(CURDIR)/$(VENV)/bin
+LOCK := requirements/$(if $(GPU),gpu,cpu).lock
+READY := $(VENV)/ready$(if $(GPU),-gpu)
+export PATH := $(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: setup repro test bench readme lock
+
+setup: $(READY)
+
+$(READY): $(LOCK) requirements/uv.lock
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 12) or sys.exit("error: Python %d.%d is not supported: use 3.11 or 3.12, for example make PYTHON=python3.11" % v)'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --python $(BIN)/python -r $(LOCK)
+	touch $@
+
+repro: setup
+	dvc repro
+
+test: setup
+	ruff check .
+	ruff format --check .
+	basedpyright
+	pytest
+
+bench: setup
+	python -m benchmarks
+
+readme: setup
+	python -m tools.readme
+
+# Resolve the dependencies anew. Hashes, no URLs.
+COMPILE := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header
+lock: setup
+	$(COMPILE) --upgrade pyproject.toml --extra dev -o requirements/cpu.lock
+	$(COMPILE) --upgrade pyproject.toml --extra dev --extra gpu -c requirements/cpu.lock -o requirements/gpu.lock
+	echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock

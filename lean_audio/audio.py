@@ -1,0 +1,75 @@
+"""From an audio file to 16-bit mono samples at 16 kHz (paper, III-A)."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+import soxr
+
+SAMPLE_RATE_HZ = 16_000
+FULL_SCALE = 32_768  # of 16-bit samples
+
+Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
+
+# libsndfile's notes on a header that promises more audio than the file holds
+_CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_LENGTH = 0x7FFF_0000  # written by recorders that stream and cannot know it
+_LOSSY_TOLERANCE = 0.99  # lossy formats state their length only roughly
+
+
+class BadClipError(Exception):
+    """Why one clip cannot be used; the run sets it aside and goes on."""
+
+
+def read_clip(path: Path, resampler: Quality) -> np.ndarray:
+    """Decode, mix down, resample with an anti-aliasing filter, round to 16 bits.
+
+    Returns: (samples,) int16 at 16 kHz, at least one sample.
+    Raises BadClipError when the file is unreadable, truncated, empty or holds NaN or infinity.
+    """
+    waveform, rate_hz = _decode(path)
+    if rate_hz != SAMPLE_RATE_HZ:
+        waveform = soxr.resample(waveform, rate_hz, SAMPLE_RATE_HZ, quality=resampler)
+    return to_int16(waveform)
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+    """(...,) float in [-1, 1) to little-endian int16; beyond that range it is clipped."""
+    scaled = np.rint(waveform * np.float32(FULL_SCALE))
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype("<i2")
+
+
+def to_float(samples: np.ndarray) -> np.ndarray:
+    """(...,) int16 to float32 in [-1, 1)."""
+    return np.multiply(samples, np.float32(1 / FULL_SCALE), dtype=np.float32)
+
+
+def _decode(path: Path) -> tuple[np.ndarray, int]:
+    """(samples,) float32 mono at the file's own rate, and that rate in Hz."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            _refuse_cut_header(file.extra_info)
+            frames, rate_hz = file.frames, file.samplerate
+            channels = file.read(dtype="float32", always_2d=True)  # (frames, channels)
+    except soundfile.SoundFileError as error:
+        raise BadClipError(f"unreadable: {_reason(error)}") from None
+    if len(channels) < frames * _LOSSY_TOLERANCE:
+        raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
+    if not len(channels):
+        raise BadClipError("empty: no samples")
+    if not np.isfinite(channels).all():
+        raise BadClipError("contains samples that are NaN or infinite")
+    return channels.mean(axis=1), rate_hz
+
+
+def _refuse_cut_header(notes: str) -> None:
+    for stated, held in _CUT_HEADER.findall(notes):
+        if int(held) < int(stated) < _UNKNOWN_LENGTH:
+            raise BadClipError(f"truncated: {held} of {stated} bytes of samples")
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "error_string", "") or "damaged data"
+    return " ".join(text.split()).rstrip(".")

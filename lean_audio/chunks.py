@@ -1,0 +1,127 @@
+"""Chunks of 1 s as views of clips that are stored once (paper, III-A).
+
+On disk: shards of 16-bit samples, clip after clip; a table of clips (shard, offset, samples,
+labels); a table of chunks per split (clip, shard, offset, samples). Reading is by position in
+the file and not through a memory map, whose touched pages would count as this process's memory.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lean_audio.audio import SAMPLE_RATE_HZ
+from lean_audio.files import whole
+
+CHUNK_SAMPLES = SAMPLE_RATE_HZ  # 1 s
+SAMPLE_BYTES = 2
+
+
+def chunk_views(samples: int, hop_samples: int, tail: str) -> np.ndarray:
+    """Where a clip's chunks lie: (chunks, 2) of start and length, in samples.
+
+    Whole chunks start at every multiple of the hop. What the last one leaves over is one more,
+    shorter view with tail "repeat", and is left out with "drop". A clip shorter than a chunk is
+    one view of all of it. Shorter views are filled by repetition when they are read.
+    """
+    if samples <= CHUNK_SAMPLES:
+        return np.array([[0, samples]])
+    starts = np.arange(0, samples - CHUNK_SAMPLES + 1, hop_samples)
+    lengths = np.full_like(starts, CHUNK_SAMPLES)
+    covered, next_start = starts[-1] + CHUNK_SAMPLES, starts[-1] + hop_samples
+    if tail == "repeat" and covered < samples:
+        starts = np.append(starts, next_start)
+        lengths = np.append(lengths, samples - next_start)
+    return np.stack([starts, lengths], axis=1)
+
+
+def index_chunks(clips: pd.DataFrame, hop_s: float, tail: str) -> pd.DataFrame:
+    """One row a chunk: clip (row of `clips`), shard, offset and samples, in the clips' order."""
+    hop_samples = round(hop_s * SAMPLE_RATE_HZ)
+    views = [chunk_views(samples, hop_samples, tail) for samples in clips["samples"]]
+    clip = np.repeat(np.arange(len(clips)), [len(view) for view in views])
+    start, length = np.concatenate(views).T
+    return pd.DataFrame(
+        {
+            "clip": clip.astype(np.int32),
+            "shard": clips["shard"].to_numpy(np.int32)[clip],
+            "offset": clips["offset"].to_numpy(np.int64)[clip] + start,
+            "samples": length.astype(np.int32),
+        }
+    )
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    return folder / f"shard-{shard:05d}.s16"
+
+
+def read_chunk(folder: Path, shard: int, offset: int, samples: int) -> np.ndarray:
+    """(16000,) int16: the view, repeated until it fills 1 s."""
+    start = offset * SAMPLE_BYTES
+    view = np.fromfile(shard_path(folder, shard), dtype="<i2", count=samples, offset=start)
+    return view if samples == CHUNK_SAMPLES else np.resize(view, CHUNK_SAMPLES)
+
+
+def multi_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:
+    """(clips, classes) uint8."""
+    index = {label: number for number, label in enumerate(vocabulary)}
+    hot = np.zeros((len(labels), len(vocabulary)), np.uint8)
+    for row, names in enumerate(labels):
+        hot[row, [index[name] for name in names]] = 1
+    return hot
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The chunks of one split.
+
+    clips: table of the split's clips; index: table of their chunks; vocabulary: label names.
+    """
+
+    folder: Path
+    clips: pd.DataFrame
+    index: pd.DataFrame
+    vocabulary: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @cached_property
+    def clip_targets(self) -> np.ndarray:
+        """(clips, classes) uint8 multi-hot."""
+        return multi_hot(self.clips["labels"].tolist(), self.vocabulary)
+
+    @cached_property
+    def clip_of_chunk(self) -> np.ndarray:
+        """(chunks,) row of the clip table."""
+        return self.index["clip"].to_numpy()
+
+    @cached_property
+    def _views(self) -> np.ndarray:
+        return self.index[["shard", "offset", "samples"]].to_numpy(np.int64)
+
+    def waveforms(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(rows, 16000) int16, read from disk."""
+        views = self._views[rows].tolist()
+        return np.stack([read_chunk(self.folder, *view) for view in views])
+
+    def targets(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(rows, classes) float32: a chunk is labelled like its clip."""
+        return self.clip_targets[self.clip_of_chunk[rows]].astype(np.float32)
+
+
+def save_tables(folder: Path, clips: pd.DataFrame, indices: dict[str, pd.DataFrame]) -> None:
+    """Write clips.parquet and one index of chunks a split."""
+    for name, table in {"clips": clips, **indices}.items():
+        with whole(folder / f"{name}.parquet") as temporary:
+            table.to_parquet(temporary, index=False)
+
+
+def open_chunks(folder: Path, split: str, vocabulary: Sequence[str]) -> Chunks:
+    """Open one split of what `prepare` wrote."""
+    clips = pd.read_parquet(folder / "clips.parquet", filters=[("split", "==", split)])
+    index = pd.read_parquet(folder / f"{split}.parquet")
+    return Chunks(folder, clips.reset_index(drop=True), index, tuple(vocabulary))

@@ -1,0 +1,162 @@
+"""A dataset: clips with path, labels and split, their vocabulary, and where they came from.
+
+Every dataset is read from a directory in FSD50K layout; they differ in how it comes about.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from lean_audio.errors import LeanError, listed
+from lean_audio.files import read_json, write_csv, write_json
+
+SPLITS = ("train", "val", "eval")
+AUDIO_FOLDERS = {"dev": "FSD50K.dev_audio", "eval": "FSD50K.eval_audio"}
+CLIP_COLUMNS = ["clip", "split", "labels", "file", "md5"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """clips: one row a clip, sorted by split and clip, in CLIP_COLUMNS; `labels` is a tuple.
+
+    origin says in one sentence where the clips came from.
+    """
+
+    name: str
+    origin: str
+    synthetic: bool
+    vocabulary: tuple[str, ...]
+    clips: pd.DataFrame
+
+    def save(self, folder: Path) -> None:
+        """Write clips.csv, vocabulary.csv and dataset.json."""
+        rows = self.clips.assign(labels=self.clips["labels"].map(",".join))
+        write_csv(folder / "clips.csv", rows)
+        write_csv(folder / "vocabulary.csv", pd.DataFrame({"label": self.vocabulary}))
+        about = {"name": self.name, "origin": self.origin, "synthetic": self.synthetic}
+        write_json(folder / "dataset.json", about)
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Read what Dataset.save wrote."""
+    clips = pd.read_csv(folder / "clips.csv", dtype=str, keep_default_na=False)
+    clips["labels"] = clips["labels"].map(_split_labels)
+    vocabulary = pd.read_csv(folder / "vocabulary.csv", dtype=str, keep_default_na=False)
+    return Dataset(
+        **read_json(folder / "dataset.json"),
+        vocabulary=tuple(vocabulary["label"]),
+        clips=clips,
+    )
+
+
+def read_layout(root: Path, *, name: str, origin: str, synthetic: bool) -> Dataset:
+    """Read a directory in FSD50K layout and hash every clip listed in it.
+
+    Raises LeanError for a missing CSV, column or clip, a label outside the vocabulary,
+    duplicates, an unknown split, or a split without clips.
+    """
+    vocabulary = read_vocabulary(root / "FSD50K.ground_truth" / "vocabulary.csv")
+    dev = _read_truth(root, "dev", ["fname", "labels", "split"])
+    evaluation = _read_truth(root, "eval", ["fname", "labels"]).assign(split="eval")
+    _check_dev_splits(dev, root)
+    clips = pd.concat([dev, evaluation])
+    _check_clips(clips, vocabulary, root)
+    clips = clips.sort_values(["split", "clip"], key=_split_order, kind="stable")
+    clips["md5"] = [_md5(root / file) for file in tqdm(clips["file"], "hash clips", unit="clip")]
+    return Dataset(
+        name=name,
+        origin=origin,
+        synthetic=synthetic,
+        vocabulary=vocabulary,
+        clips=clips[CLIP_COLUMNS].reset_index(drop=True),
+    )
+
+
+def read_vocabulary(path: Path) -> tuple[str, ...]:
+    """Labels in the order of their index (the file has no header: index, label, mid)."""
+    table = _read_csv(path, header=None)
+    if table.shape[1] < 2:
+        raise LeanError(f"{path}: needs the columns index, label[, mid] and no header")
+    labels = table[1].tolist()
+    _check_unique(labels, f"{path}: labels listed more than once")
+    indices = table[0].tolist()
+    if indices != [str(index) for index in range(len(indices))]:
+        raise LeanError(f"{path}: the first column must count 0, 1, 2, ... in order")
+    return tuple(labels)
+
+
+def _split_labels(text: str) -> tuple[str, ...]:
+    return tuple(label.strip() for label in text.split(",") if label.strip())
+
+
+def _split_order(column: pd.Series) -> pd.Series:
+    return column.map(SPLITS.index) if column.name == "split" else column
+
+
+def _read_csv(path: Path, header: int | None = 0) -> pd.DataFrame:
+    if not path.is_file():
+        raise LeanError(f"{path} is missing: a dataset needs FSD50K's layout (sounds/README.md)")
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, header=header)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise LeanError(f"{path} is not a CSV: {' '.join(str(error).split())}") from None
+
+
+def _read_truth(root: Path, part: str, columns: list[str]) -> pd.DataFrame:
+    path = root / "FSD50K.ground_truth" / f"{part}.csv"
+    table = _read_csv(path)
+    if missing := [column for column in columns if column not in table]:
+        raise LeanError(f"{path}: lacks the column {listed(missing)} (needs {', '.join(columns)})")
+    table = table[columns].rename(columns={"fname": "clip"})
+    table["labels"] = table["labels"].map(_split_labels)
+    table["file"] = _find_files(root, AUDIO_FOLDERS[part], table["clip"], path)
+    return table
+
+
+def _find_files(root: Path, folder: str, clips: Iterable[str], listed_in: Path) -> list[str]:
+    """Each clip's file relative to root, found by stem whatever its suffix."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((root / folder).glob("*")):
+        found.setdefault(path.stem, []).append(path.name)
+    clips = list(clips)
+    if missing := [clip for clip in clips if clip not in found]:
+        raise LeanError(f"{root / folder}: no file for {listed(missing)}, listed in {listed_in}")
+    if twice := [clip for clip in clips if len(found[clip]) > 1]:
+        raise LeanError(f"{root / folder}: more than one file for {listed(twice)}; keep one")
+    return [f"{folder}/{found[clip][0]}" for clip in clips]
+
+
+def _check_dev_splits(dev: pd.DataFrame, root: Path) -> None:
+    if unknown := sorted(set(dev["split"]) - {"train", "val"}):
+        path = root / "FSD50K.ground_truth" / "dev.csv"
+        raise LeanError(f"{path}: split {listed(map(repr, unknown))} is not one of train, val")
+
+
+def _check_clips(clips: pd.DataFrame, vocabulary: tuple[str, ...], root: Path) -> None:
+    truth = root / "FSD50K.ground_truth"
+    _check_unique(clips["clip"].tolist(), f"{truth}: clips listed more than once")
+    used = {label for labels in clips["labels"] for label in labels}
+    if unknown := sorted(used - set(vocabulary)):
+        raise LeanError(f"{truth}: labels that are not in vocabulary.csv: {listed(unknown)}")
+    check_splits(clips["split"], str(truth))
+
+
+def check_splits(splits: pd.Series, where: str) -> None:
+    """Raise LeanError unless every split has clips."""
+    if empty := [split for split in SPLITS if split not in set(splits)]:
+        raise LeanError(f"{where}: no clips in {', '.join(empty)}; each split needs at least one")
+
+
+def _check_unique(values: list[str], message: str) -> None:
+    series = pd.Series(values, dtype=str)
+    if twice := sorted(set(series[series.duplicated()])):
+        raise LeanError(f"{message}: {listed(twice)}")
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

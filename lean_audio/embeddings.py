@@ -1,0 +1,109 @@
+"""YAMNet embeddings of every chunk, computed once and cached in shards."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from lean_audio.audio import to_float
+from lean_audio.chunks import Chunks, open_chunks
+from lean_audio.datasets import SPLITS
+from lean_audio.files import whole
+from lean_audio.logmel import PATCH_SAMPLES, LogMel
+from lean_audio.params import Embed
+from lean_audio.workers import map_shards
+from lean_audio.yamnet import EMBEDDING_UNITS, load_yamnet
+
+ROW_BYTES = EMBEDDING_UNITS * 4
+Forward = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class EmbedJob:
+    """Consecutive chunks of one split, [start, stop), that make up shard `number`."""
+
+    split: str
+    number: int
+    start: int
+    stop: int
+    audio: Path
+    yamnet: Path
+    folder: Path
+    settings: Embed
+
+
+def shard_path(folder: Path, split: str, number: int) -> Path:
+    return folder / f"{split}-{number:05d}.f32"
+
+
+def embed(audio: Path, yamnet: Path, folder: Path, settings: Embed, workers: int) -> None:
+    """Write one file per settings.shard_chunks chunks of each split.
+
+    Every worker computes on one core in batches that do not depend on the number of workers,
+    so that the bytes do not either.
+    """
+    jobs = [
+        EmbedJob(split, number, start, stop, audio, yamnet, folder, settings)
+        for split in SPLITS
+        for number, (start, stop) in enumerate(
+            _spans(len(open_chunks(audio, split, ())), settings.shard_chunks)
+        )
+    ]
+    for _ in map_shards(embed_shard, jobs, workers=workers, title="embed"):
+        pass
+
+
+def _spans(rows: int, size: int) -> list[tuple[int, int]]:
+    return [(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def embed_shard(job: EmbedJob) -> None:
+    """Compute and write one shard of embeddings, batch by batch."""
+    chunks = _open(job.audio, job.split)
+    forward = embedder(job.yamnet, job.settings.mean_normalization)
+    path = shard_path(job.folder, job.split, job.number)
+    with whole(path) as temporary, temporary.open("wb") as shard:
+        for start, stop in _spans(job.stop - job.start, job.settings.batch_size):
+            rows = np.arange(job.start + start, job.start + stop)
+            shard.write(forward(chunks.waveforms(rows)).astype("<f4").tobytes())
+
+
+@cache
+def _open(audio: Path, split: str) -> Chunks:
+    return open_chunks(audio, split, ())
+
+
+@cache
+def embedder(yamnet: Path, mean_normalization: bool) -> Forward:
+    """A compiled function: (batch, 16000) int16 samples to (batch, 1024) float32."""
+    import tensorflow as tf
+
+    backbone = load_yamnet(yamnet)
+    log_mel = LogMel(mean_normalization)
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, PATCH_SAMPLES), tf.float32)], autograph=False
+    )
+    def forward(waveform):
+        return backbone(log_mel(waveform), training=False)
+
+    return lambda samples: forward(to_float(samples[:, :PATCH_SAMPLES])).numpy()
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Cached embeddings of one split, row by row with its chunk table."""
+
+    folder: Path
+    split: str
+    shard_chunks: int
+
+    def rows(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(rows, 1024) float32, read from disk by position."""
+        return np.stack([self._row(*divmod(int(row), self.shard_chunks)) for row in rows])
+
+    def _row(self, number: int, row: int) -> np.ndarray:
+        path = shard_path(self.folder, self.split, number)
+        return np.fromfile(path, "<f4", EMBEDDING_UNITS, offset=row * ROW_BYTES)

@@ -1,0 +1,207 @@
+"""params.yaml, typed and checked once. Every knob of the pipeline is here and nowhere else."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from lean_audio.errors import LeanError
+
+Attention = Literal["none", "affinity", "bahdanau"]
+DatasetName = Literal["demo", "folder"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+HopS = Annotated[float, Field(gt=0, le=1)]
+
+
+class Frozen(BaseModel):
+    """Immutable, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Demo(Frozen):
+    clips: Positive
+    seed: int
+
+
+class Folder(Frozen):
+    root: Path
+
+
+class Datasets(Frozen):
+    demo: Demo
+    folder: Folder
+
+
+class Yamnet(Frozen):
+    source: str  # auto | hub | untrained | path of a SavedModel
+    hub_url: str
+    timeout_s: Annotated[float, Field(gt=0)]
+    seed: int
+
+
+class Hops(Frozen):
+    """Seconds from one chunk's start to the next; 1 is no overlap (paper, III-A and IV)."""
+
+    train: HopS
+    val: HopS
+    eval: HopS
+
+
+class Prepare(Frozen):
+    resampler: Literal["VHQ", "HQ", "MQ"]
+    shard_clips: Positive
+    max_set_aside: Share
+    hop_s: Hops
+    tail: Literal["repeat", "drop"]
+
+
+class Embed(Frozen):
+    batch_size: Positive
+    shard_chunks: Positive
+    mean_normalization: bool
+
+
+class Train(Frozen):
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class Evaluate(Frozen):
+    batch_size: Positive
+
+
+class Variant(Frozen):
+    """One row of the ablation (paper, III-B to III-E); 0 units: the part is left out."""
+
+    projection_units: Annotated[int, Field(ge=0)]
+    encoder_units: Annotated[int, Field(ge=0)]
+    attention: Attention
+    attention_units: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def parts_fit(self) -> "Variant":
+        if self.attention != "none" and not self.encoder_units:
+            raise ValueError(f"attention {self.attention!r} needs encoder_units above 0")
+        if self.attention != "none" and not self.projection_units:
+            raise ValueError(f"attention {self.attention!r} needs projection_units above 0")
+        if self.attention == "affinity" and self.projection_units != 2 * self.encoder_units:
+            raise ValueError(
+                f"affinity needs projection_units ({self.projection_units}) to be "
+                f"twice encoder_units ({self.encoder_units}): it is their dot product"
+            )
+        if (self.attention == "bahdanau") != bool(self.attention_units):
+            raise ValueError("attention_units is above 0 for bahdanau and 0 for the others")
+        return self
+
+
+class Compute(Frozen):
+    """How the work is done, never what comes out: no stage depends on it."""
+
+    workers: Annotated[int, Field(ge=0)]
+
+
+class Paths(Frozen):
+    """Where one dataset's files live; datasets never share a file."""
+
+    data: Path
+    metrics: Path
+    models: Path
+    report: Path
+
+    @classmethod
+    def of(cls, dataset: str) -> "Paths":
+        return cls(**{top: Path(top, dataset) for top in cls.model_fields})
+
+    @property
+    def raw(self) -> Path:
+        return self.data / "raw"
+
+    @property
+    def clips(self) -> Path:
+        return self.data / "clips"
+
+    @property
+    def yamnet(self) -> Path:
+        return self.data / "yamnet"
+
+    @property
+    def audio(self) -> Path:
+        return self.data / "audio"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.data / "embeddings"
+
+    def weights(self, variant: str) -> Path:
+        return self.models / f"{variant}.weights.h5"
+
+    def scores(self, variant: str) -> Path:
+        return self.data / "scores" / f"{variant}.npy"
+
+
+class Params(Frozen):
+    dataset: DatasetName
+    attention: Attention
+    seed: int
+    datasets: Datasets
+    yamnet: Yamnet
+    variants: dict[str, Variant]
+    prepare: Prepare
+    embed: Embed
+    train: Train
+    evaluate: Evaluate
+    compute: Compute
+
+    @model_validator(mode="after")
+    def headline_exists(self) -> "Params":
+        if self.headline not in self.variants:
+            raise ValueError(
+                f"attention {self.attention!r} headlines the variant {self.headline!r}, "
+                f"which is not in variants ({', '.join(self.variants)})"
+            )
+        return self
+
+    @property
+    def headline(self) -> str:
+        return f"joint-{self.attention}"
+
+    @cached_property
+    def paths(self) -> Paths:
+        return Paths.of(self.dataset)
+
+    @property
+    def synthetic(self) -> bool:
+        return self.dataset == "demo"
+
+    @property
+    def root(self) -> Path:
+        """The directory in FSD50K layout that holds the dataset's clips."""
+        return self.datasets.folder.root if self.dataset == "folder" else self.paths.raw
+
+    def variant(self, name: str) -> Variant:
+        """Raises LeanError for a name that is not in params.yaml."""
+        if name not in self.variants:
+            raise LeanError(f"variant: {name!r} is not one of {', '.join(self.variants)}")
+        return self.variants[name]
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml; raises LeanError with the first fault."""
+    try:
+        return Params.model_validate(YAML(typ="safe").load(path.read_text()))
+    except FileNotFoundError:
+        raise LeanError(f"{path} is missing: run from the project's root directory") from None
+    except YAMLError as error:
+        raise LeanError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        value = "" if fault["type"] == "missing" or not place else f" {fault['input']!r}:"
+        message = fault["msg"].removeprefix("Value error, ")
+        raise LeanError(f"{path}: {place}{':' if place else ''}{value} {message}") from None

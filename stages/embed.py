@@ -1,0 +1,21 @@
+"""Compute the YAMNet embedding of every chunk once; record what the numbers will rest on."""
+
+from lean_audio.datasets import load_dataset
+from lean_audio.embeddings import embed
+from lean_audio.errors import run_stage
+from lean_audio.files import write_json
+from lean_audio.params import load_params
+from lean_audio.provenance import describe, print_notices
+
+
+def main() -> None:
+    params = load_params()
+    paths = params.paths
+    embed(paths.audio, paths.yamnet, paths.embeddings, params.embed, params.compute.workers)
+    provenance = describe(load_dataset(paths.clips), paths.audio, paths.yamnet)
+    write_json(paths.metrics / "provenance.json", provenance)
+    print_notices(provenance)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,34 @@
+"""Score the evaluation clips with one trained variant and measure it."""
+
+import sys
+
+from lean_audio.batches import open_examples
+from lean_audio.datasets import load_dataset
+from lean_audio.errors import run_stage
+from lean_audio.evaluation import evaluate
+from lean_audio.files import read_json, write_csv, write_json
+from lean_audio.params import load_params
+from lean_audio.provenance import print_notices
+
+
+def main(variant: str) -> None:
+    params = load_params()
+    paths = params.paths
+    examples = open_examples(
+        paths.audio,
+        paths.embeddings,
+        "eval",
+        load_dataset(paths.clips).vocabulary,
+        params.embed.shard_chunks,
+    )
+    provenance = read_json(paths.metrics / "provenance.json")
+    training = read_json(paths.metrics / f"{variant}.training.json")
+    result = evaluate(params.variant(variant), paths.weights(variant), examples, params.evaluate)
+    result.save_scores(paths.scores(variant))
+    write_csv(paths.metrics / f"{variant}.classes.csv", result.classes)
+    write_json(paths.metrics / f"{variant}.json", result.summary(provenance, training))
+    print_notices(provenance)
+
+
+if __name__ == "__main__":
+    run_stage(main, *sys.argv[1:])

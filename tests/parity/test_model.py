@@ -1,0 +1,103 @@
+"""The five variants: sizes to the unit, attention as in the paper's equations, gradients."""
+
+import keras
+import numpy as np
+import pytest
+
+from lean_audio.model import AffinityAttention, BahdanauAttention, build_head, count_parameters
+from lean_audio.params import load_params
+
+VARIANTS = load_params().variants
+CLASSES = 200
+PARAMETERS = {
+    "yamnet": 3_422_344,
+    "yamnet-projection": 3_531_144,
+    "joint-none": 4_518_280,
+    "joint-affinity": 4_518_280,
+    "joint-bahdanau": 4_584_201,
+}
+
+
+def inputs(model: keras.Model, batch: int = 3) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    shapes = {name: (batch, *tensor.shape[1:]) for name, tensor in model.input.items()}
+    return {name: rng.normal(size=shape).astype("f4") for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
+def test_size_is_exact(name, parameters):
+    assert count_parameters(VARIANTS[name], CLASSES) == parameters
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_scores_are_independent_sigmoids(name):
+    model = build_head(VARIANTS[name], CLASSES)
+    scores = model.predict_on_batch(inputs(model))
+    assert scores.shape == (3, CLASSES)
+    assert ((scores > 0) & (scores < 1)).all()
+    assert not np.allclose(scores.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_training_moves_every_weight(name):
+    model = build_head(VARIANTS[name], 5)
+    model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
+    before = [weight.numpy().copy() for weight in model.trainable_weights]
+    targets = np.eye(5, dtype="f4")[:3]
+    for _ in range(2):  # the attention's last bias cancels in the softmax
+        model.train_on_batch(inputs(model), targets)
+    moved = [
+        (weight.path, np.abs(weight.numpy() - old).max())
+        for weight, old in zip(model.trainable_weights, before, strict=True)
+    ]
+    still = [path for path, change in moved if change == 0 and "score/bias" not in path]
+    assert not still
+    assert len(moved) == len(model.weights)
+
+
+def projected_and_encoded() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(2, 256)).astype("f4"), rng.normal(size=(2, 40, 256)).astype("f4")
+
+
+def softmax(energy: np.ndarray) -> np.ndarray:
+    powers = np.exp(energy - energy.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def test_affinity_is_equations_4_to_7():
+    projected, encoded = projected_and_encoded()
+    context, weights = AffinityAttention()(projected, encoded)
+    expected = softmax(np.tanh((projected[:, None] * encoded).sum(-1)))
+    np.testing.assert_allclose(weights, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        context, (expected[:, :, None] * encoded).sum(1), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_bahdanau_is_equations_8_to_11():
+    projected, encoded = projected_and_encoded()
+    attention = BahdanauAttention(128)
+    context, weights = attention(projected, encoded)
+    query_kernel, query_bias, key_kernel, key_bias, score, score_bias = attention.get_weights()
+    query = projected @ query_kernel + query_bias
+    key = encoded @ key_kernel + key_bias
+    expected = softmax((np.tanh(query[:, None] + key) @ score + score_bias)[..., 0])
+    np.testing.assert_allclose(weights, expected, atol=1e-5)
+    np.testing.assert_allclose(
+        context, (expected[:, :, None] * encoded).sum(1), rtol=1e-3, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("attention", [AffinityAttention(), BahdanauAttention(128)])
+def test_attention_weights_sum_to_one_over_the_40_frames(attention):
+    _, weights = attention(*projected_and_encoded())
+    assert weights.shape == (2, 40)
+    np.testing.assert_allclose(np.sum(weights, axis=1), 1, atol=1e-5)
+
+
+def test_attention_weights_can_be_read_from_a_built_head():
+    head = build_head(VARIANTS["joint-bahdanau"], CLASSES)
+    _, weights = head.get_layer("attention").output
+    probe = keras.Model(head.input, weights)
+    np.testing.assert_allclose(probe.predict_on_batch(inputs(head)).sum(axis=1), 1, atol=1e-5)

@@ -1,0 +1,98 @@
+"""dvc.yaml says all that a stage depends on: its script, its modules, its parameters."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
+NO_DEPENDENCY = {"compute"}  # how, never what
+DERIVED = {"paths": {"dataset"}, "synthetic": {"dataset"}, "root": {"dataset", "datasets"}}
+
+
+def module_path(name: str) -> Path | None:
+    path = ROOT / Path(*name.split(".")).with_suffix(".py")
+    return path if path.is_file() else None
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name for name in names if name.startswith("lean_audio")}
+
+
+@cache
+def closure(path: Path) -> frozenset[Path]:
+    found = {path}
+    for name in imported(path):
+        module = module_path(name)
+        if module and module not in found:
+            found |= closure(module)
+    return frozenset(found)
+
+
+def script(name: str) -> Path:
+    return ROOT / "stages" / f"{name}.py"
+
+
+def chains(path: Path) -> set[str]:
+    """Every `params.a.b` read in a file, as "a.b"; a dictionary lookup ends the chain."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        parts = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Name) and node.id == "params" and parts:
+            found.add(".".join(reversed(parts)))
+    return {chain for chain in found if not any(other.startswith(f"{chain}.") for other in found)}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stage_lists_its_script_and_every_module_it_imports(name):
+    stated = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
+    needed = {str(path.relative_to(ROOT)) for path in closure(script(name))}
+    assert stated == needed
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stage_lists_exactly_the_params_it_reads(name):
+    stated = set(STAGES[name]["params"])
+    read = set()
+    for chain in chains(script(name)):
+        top = chain.split(".")[0]
+        read |= DERIVED.get(top, {"variants.${key}"} if top == "variant" else {chain})
+    read = {key for key in read if key.split(".")[0] not in NO_DEPENDENCY}
+    unlisted = {key for key in read if not any(covers(s, key) for s in stated)}
+    unread = {s for s in stated if not any(covers(s, key) or covers(key, s) for key in read)}
+    assert not unlisted
+    assert not unread
+
+
+def covers(stated: str, key: str) -> bool:
+    return key == stated or key.startswith(f"{stated}.") or stated.startswith(f"{key}.")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stage_has_a_description_and_a_short_script(name):
+    assert STAGES[name]["desc"]
+    assert len(script(name).read_text().splitlines()) <= 40
+
+
+def test_every_script_is_a_stage():
+    assert {path.stem for path in (ROOT / "stages").glob("*.py")} == set(STAGES)
+
+
+def test_outputs_of_datasets_live_apart():
+    for stage in STAGES.values():
+        for out in [*stage.get("outs", []), *stage.get("metrics", [])]:
+            path = out if isinstance(out, str) else next(iter(out))
+            assert "/${dataset}/" in f"{path}/"

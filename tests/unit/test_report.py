@@ -1,0 +1,250 @@
+"""The report says what was measured, and what it may be compared with."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lean_audio import paper, report
+from lean_audio.errors import LeanError
+from tools import readme
+
+LABELS = ("Bark", "Purr", "Rain", "Wind", "Hum|x")
+APS: dict[str, dict[str, float]] = {
+    "yamnet": dict(zip(LABELS, (0.3, 0.4, 0.5, 0.4, 0.5), strict=True)),
+    "yamnet-projection": dict(zip(LABELS, (0.4, 0.5, 0.5, 0.5, 0.6), strict=True)),
+    "joint-none": dict(zip(LABELS, (0.42, 0.55, 0.6, 0.45, 0.6), strict=True)),
+    "joint-affinity": dict(zip(LABELS, (0.42, 0.55, 0.6, 0.45, 0.6), strict=True)),
+    "joint-bahdanau": dict(zip(LABELS, (0.5, 0.55, 0.66, 0.45, 0.65), strict=True)),
+}
+ASIDE = "clip,split,file,reason"
+WITHOUT_POSITIVES = ("<b>", "", "", 0)
+METRICS = json.loads("""{
+    "mAP": 0.51234, "mAUC": 0.9, "d_prime": 1.812, "d_prime_per_class": 1.9, "micro_AP": 0.5,
+    "lwlrap": 0.6, "parameters": 3422344, "clips": 120, "best_epoch": 2,
+    "classes_scored": 5, "classes_without_positives": 1
+}""")
+DATASET = json.loads("""{
+    "origin": "Tones & noise.", "classes": 6,
+    "clips": {"train": 240, "val": 60, "eval": 120, "set_aside": 1}
+}""")
+HASHES = {"savedmodel_sha256": None, "weights_sha256": "abab"}
+YAMNET = {"source": "path", "handle": "my-yamnet"} | HASHES
+TRAINING = {"epochs": 3, "learning_rate": 0.0001, "batch_size": 64, "seed": 1}
+WRITERS = {
+    "provenance.json": "embed",
+    "yamnet.training.json": "train",
+    "yamnet.json": "evaluate",
+    "joint-none.classes.csv": "evaluate",
+    "joint-none.history.csv": "train",
+    "set_aside.csv": "prepare",
+}
+
+
+def write_csv(path: Path, columns: str, rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns.split(","), *rows])
+
+
+def write_variant(folder: Path, variant: str, metrics: Mapping[str, Any]) -> None:
+    (folder / f"{variant}.json").write_text(json.dumps(metrics))
+    scores = [*((label, ap, 0.9, 3) for label, ap in APS[variant].items()), WITHOUT_POSITIVES]
+    write_csv(folder / f"{variant}.classes.csv", "label,AP,AUC,positives", scores)
+    epochs = [(1, 0.7, 0.7, 0.1), (2, 0.5, 0.6, 0.3), (3, 0.4, 0.6, 0.2)]
+    write_csv(folder / f"{variant}.history.csv", "epoch,loss,val_loss,val_mAP", epochs)
+
+
+def make_metrics(folder: Path, name: str, synthetic: bool, trained: bool) -> Path:
+    folder.mkdir(parents=True)
+    provenance = {
+        "dataset": DATASET | {"name": name, "synthetic": synthetic},
+        "yamnet": YAMNET | {"trained": trained},
+    }
+    (folder / "provenance.json").write_text(json.dumps(provenance))
+    (folder / "yamnet.training.json").write_text(json.dumps(TRAINING))
+    for variant in report.VARIANTS:
+        flags = {"synthetic": synthetic, "yamnet_trained": trained}
+        write_variant(folder, variant, METRICS | flags)
+    write_csv(folder / "set_aside.csv", ASIDE, [("17", "eval", "a/17.wav", "empty")])
+    return folder
+
+
+def change_json(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def pages(metrics_dir: Path, out_dir: Path) -> tuple[str, str]:
+    report.render(metrics_dir, out_dir, "bahdanau")
+    return (out_dir / "report.md").read_text("utf-8"), (out_dir / "index.html").read_text("utf-8")
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    return make_metrics(tmp_path / "metrics/demo", "demo", synthetic=True, trained=False)
+
+
+def test_class_wise_counts_match_the_hand_worked_case_in_both_readings():
+    joint, lean, attention = report.class_wise_rows(APS, "joint-bahdanau")
+    assert joint["classes"] == 5
+    assert joint["relative"] == (3, 3, 2, 1)  # +5, +10, +20, -10, 0 %
+    assert joint["absolute"] == (3, 2, 1, 0)  # +2, +5, +10, -5, 0 points
+    assert lean["relative"] == (4, 4, 3, 2)  # +25, +10, +32, -10, +8.3 %
+    assert lean["absolute"] == (4, 4, 2, 0)  # +10, +5, +16, -5, +5 points
+    assert attention["relative"] == (3, 3, 2, 0)  # +19, 0, +10, 0, +8.3 %
+    assert attention["absolute"] == (3, 3, 0, 0)  # +8, 0, +6, 0, +5 points
+
+
+def test_without_attention_one_pair_is_left_and_classes_scored_once_are_not_compared():
+    aps = APS | {"joint-none": {"Bark": 0.5, "Purr": 0.5}}
+    (row,) = report.class_wise_rows(aps, "joint-none")
+    assert row["names"] == ("joint-none", "yamnet-projection")
+    assert row["classes"] == 2
+
+
+@pytest.mark.parametrize("baseline", [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 1 / 3, 2 / 7])
+def test_rounding_does_not_flip_an_exact_threshold(baseline: float):
+    for rank, limit in enumerate((5, 10, 20), start=2):
+        improvement = report.relative_improvement(baseline * (100 + limit) / 100, baseline)
+        assert sum(report.count_better([improvement])) == rank
+    assert report.count_better([0.1 + 0.2 - 0.3]) == (0, 0, 0, 0)
+    assert report.count_better([0.05 - 1e-9, 1e-9]) == (2, 0, 0, 0)
+
+
+def test_anything_over_a_baseline_of_zero_is_an_infinite_improvement():
+    improvements = [report.relative_improvement(ap, 0.0) for ap in (0.1, 0.0)]
+    assert improvements == [math.inf, 0.0]
+    assert report.count_better(improvements) == (1, 1, 1, 1)
+
+
+def test_learning_names_the_first_best_epoch_and_survives_an_empty_history():
+    values = ("0.1", "", "0.3", "0.3")
+    history = [{"epoch": str(n), "loss": "0.5", "val_mAP": v} for n, v in enumerate(values, 1)]
+    row = report.learning_row("yamnet", history)
+    assert (row["epochs"], row["best_epoch"], row["best_val_mAP"]) == (4, "3", 0.3)
+    assert report.learning_row("yamnet", [])["best_epoch"] is None
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+@pytest.mark.parametrize("trained", [True, False])
+def test_banner_stands_exactly_where_numbers_are_not_comparable(
+    tmp_path: Path, synthetic: bool, trained: bool
+):
+    folder = make_metrics(tmp_path / "metrics", "fsd50k", synthetic, trained)
+    causes = ["the clips are synthetic"] * synthetic + ["YAMNet is untrained"] * (not trained)
+    for page in pages(folder, tmp_path / "report"):
+        assert ("not comparable to anything published" in page) == bool(causes)
+        assert not causes or f"Because {' and '.join(causes)}, the numbers" in page
+        assert ("they stand beside ours" in page) == synthetic
+    change_json(folder / "yamnet.json", yamnet_trained=False)  # one file that says so is enough
+    assert "YAMNet is untrained" in pages(folder, tmp_path / "report")[0]
+
+
+def test_ablation_has_five_rows_with_the_papers_numbers_labelled(demo: Path, tmp_path: Path):
+    markdown, page = pages(demo, tmp_path / "report")
+    section = markdown.split("## Ablation")[1].split("##")[0]
+    header, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert header.endswith("| paper: mAP | paper: mAUC | paper: d\u2032 | paper: parameters |")
+    assert [row.split("|")[1].strip(" *") for row in rows[:-1]] == list(report.VARIANTS[:4])
+    assert rows[4].startswith("| **joint-bahdanau** (headline) | 0.5123 | 0.9000 | 1.812 |")
+    assert rows[4].endswith("| 3,422,344 | 2 | 0.4677 | 0.944 | 2.251 | 4.58M |")
+    assert page.count('<span class="mark">headline</span>') == 1
+    assert paper.SOURCE in page
+    assert "27 / 9 / 3 (as printed: one of the four cells is missing" in markdown
+
+
+def test_two_renders_are_byte_identical_and_name_no_machine(demo: Path, tmp_path: Path):
+    first, second = (pages(demo, tmp_path / name) for name in ("a", "b"))
+    assert first == second
+    assert not any(str(tmp_path) in page for page in first)
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["index.html", "report.md"]
+
+
+class Page(HTMLParser):
+    """Collects open tags and what they load; fails on a tag closed out of order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.loaded: list[str | None] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        self.loaded += [value for name, value in attrs if name in {"src", "href", "srcset"}]
+        if tag != "meta":  # the one void tag on the page
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_html_is_well_formed_loads_nothing_and_escapes_labels(demo: Path, tmp_path: Path):
+    markdown, text = pages(demo, tmp_path / "report")
+    page = Page(text)
+    assert page.open == []
+    assert page.loaded == []
+    assert "url(" not in text and "@import" not in text
+    assert "b" not in page.seen
+    assert "&lt;b&gt;" in text
+    assert r"| &lt;b&gt; | 0 |" in markdown and r"| Hum\|x | 3 |" in markdown
+
+
+def test_null_metrics_are_shown_as_not_available(demo: Path, tmp_path: Path):
+    change_json(demo / "yamnet.json", mAP=None, d_prime=None, parameters=None, best_epoch=None)
+    markdown, _ = pages(demo, tmp_path / "report")
+    assert "| yamnet | n/a | 0.9000 | n/a | 1.900 | 0.6000 | n/a | n/a | 0.446 |" in markdown
+
+
+def test_only_the_first_fifty_clips_set_aside_are_listed(demo: Path, tmp_path: Path):
+    rows = [(f"clip{number}", "eval", "x.wav", "empty") for number in range(51)]
+    write_csv(demo / "set_aside.csv", ASIDE, rows)
+    for page in pages(demo, tmp_path / "report"):
+        assert "could not be used: 51." in page
+        assert "clip49" in page and "clip50" not in page
+
+
+@pytest.mark.parametrize(("name", "stage"), WRITERS.items())
+def test_a_missing_or_empty_file_is_named_with_its_stage(demo: Path, name: str, stage: str):
+    (demo / name).write_text("{}" if name.endswith(".json") else "")
+    with pytest.raises(LeanError, match=rf"{name} lacks .*: stage {stage} writes"):
+        report.results_table([demo])
+    (demo / name).unlink()
+    with pytest.raises(LeanError, match=rf"{name} is missing: stage {stage} writes it"):
+        report.render(demo, demo / "report", "none")
+    assert not (demo / "report").exists()
+
+
+def test_an_absent_key_is_named(demo: Path):
+    change_json(demo / "provenance.json", dataset=DATASET | {"name": "demo"})
+    with pytest.raises(LeanError, match=r"provenance\.json lacks dataset\.synthetic:"):
+        report.results_table([demo])
+
+
+def test_results_table_sets_every_dataset_beside_the_paper(demo: Path, tmp_path: Path):
+    folder = make_metrics(tmp_path / "folder", "sounds", synthetic=False, trained=True)
+    header, _, *rows = report.results_table([demo, folder]).splitlines()
+    assert header.endswith("| mAP, ours: demo (synthetic, untrained YAMNet) | mAP, ours: sounds |")
+    assert rows[4] == "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 | 0.5123 |"
+    assert len(rows) == 5
+
+
+def test_readme_block_is_replaced_idempotently_and_must_exist(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    make_metrics(demo.parent / "folder", "folder", synthetic=False, trained=True)
+    monkeypatch.chdir(tmp_path)
+    (path := Path("README.md")).write_text(f"# LEAN\n{readme.START}\nstale\n{readme.END}\nend\n")
+    readme.main()
+    once = path.read_text()
+    readme.main()
+    assert path.read_text() == once
+    assert once.startswith(f"# LEAN\n{readme.START}\n\n| variant |")
+    assert once.endswith(f"|\n\n{readme.END}\nend\n") and "stale" not in once
+    with pytest.raises(LeanError, match="needs the marks"):
+        readme.replace_results("# LEAN\n", "table\n")

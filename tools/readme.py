@@ -1,0 +1,30 @@
+"""Rewrites the results table in README.md from metrics/; run as `python -m tools.readme`."""
+
+from pathlib import Path
+
+from lean_audio.errors import LeanError
+from lean_audio.files import write_text
+from lean_audio.report import results_table
+
+README = Path("README.md")
+METRICS_DIRS = (Path("metrics/demo"), Path("metrics/folder"))
+START, END = "<!-- results -->", "<!-- /results -->"
+
+
+def replace_results(readme: str, table: str) -> str:
+    """The README with the text between the two marks replaced by the table."""
+    before, start, rest = readme.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise LeanError(f"{README} needs the marks {START} and {END}, in this order.")
+    return f"{before}{START}\n\n{table}\n{END}{after}"
+
+
+def main() -> None:
+    """Replace the block in place, from the repository root."""
+    readme = README.read_text(encoding="utf-8")
+    write_text(README, replace_results(readme, results_table(METRICS_DIRS)))
+
+
+if __name__ == "__main__":
+    main()
