@@ -6,7 +6,6 @@ BIN := $(CURDIR)/$(VENV)/bin
 LOCK := requirements/$(if $(GPU),gpu,cpu).lock
 READY := $(VENV)/ready$(if $(GPU),-gpu)
 export PATH := $(BIN):$(PATH)
-export PYTHONPATH := $(CURDIR)
 
 .PHONY: setup repro test bench readme lock
 

@@ -122,7 +122,7 @@ def _draw(rng: np.random.Generator, weights: Mapping[Choice, float]) -> Choice:
 def render_clip(plan: ClipPlan, seed: int) -> np.ndarray:
     """The clip's samples within (-1, 1), shape (n, channels)."""
     rng = _make_rng(seed, plan.number, "sound")
-    mix = sum(_render_source(rng, plan, leaf) for leaf in plan.leaves)  # (n, channels)
+    mix = np.sum([_render_source(rng, plan, leaf) for leaf in plan.leaves], axis=0)
     mix = mix / np.abs(mix).max() + _render_background(rng, mix.shape)
     peak = 10 ** (rng.uniform(-12, -2) / 20)
     return mix * (peak / np.abs(mix).max())

@@ -31,7 +31,7 @@ def evaluate_scores(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, 
         if not np.isnan(auc)
     ]
     summary = {
-        "mAP": mean_average_precision(targets, scores),
+        "mAP": _mean([mean_average_precision(targets, scores)]),
         "mAUC": mean_auc,
         "d_prime": None if mean_auc is None else d_prime(mean_auc, len(targets), len(targets)),
         "d_prime_per_class": _mean(d_primes),
@@ -53,11 +53,11 @@ def per_class(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, ...]) 
     return pd.DataFrame(rows, columns=["label", "AP", "AUC", "positives"])
 
 
-def mean_average_precision(targets: np.ndarray, scores: np.ndarray) -> float | None:
-    """Mean AP over the classes with positives; None if there is no such class."""
+def mean_average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
+    """Mean AP over the classes with positives; NaN if there is no such class."""
     scored = targets.any(axis=0)
     if not scored.any():
-        return None
+        return np.nan
     return float(average_precision_score(targets[:, scored], scores[:, scored], average="macro"))
 
 

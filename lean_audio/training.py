@@ -44,7 +44,7 @@ class BestEpoch(keras.callbacks.Callback):
         self.examples, self.batch_size = examples, batch_size
         self.best_map, self.best_weights = -np.inf, []
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         if not np.isfinite(logs["loss"]):
             raise LeanError(
                 f"training diverged: the loss of epoch {epoch + 1} is {logs['loss']}; "
@@ -58,7 +58,7 @@ class BestEpoch(keras.callbacks.Callback):
         if val_map > self.best_map:
             self.best_map, self.best_weights = val_map, self.model.get_weights()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.model.set_weights(self.best_weights)
 
 
@@ -94,7 +94,11 @@ def train(
 
 
 def make_deterministic(seed: int) -> None:
-    """Seed every generator and, under TensorFlow, choose the kernels that repeat themselves."""
+    """Seed every generator and, under TensorFlow, choose the kernels that repeat themselves.
+
+    Also forgets the models built before, whose number would show in the names in a weights file.
+    """
+    keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -2,6 +2,8 @@
 
 import hashlib
 import socket
+import sys
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -129,6 +131,7 @@ def _find_savedmodel(settings: Yamnet, synthetic: bool) -> Path | None:
         return _resolve_hub(settings.hub_url, settings.timeout_s)
     except (OSError, ValueError, RuntimeError) as error:
         if settings.source == "auto" and synthetic:
+            print(f"TF-Hub cannot be reached: untrained weights ({error})", file=sys.stderr)
             return None
         raise LeanError(
             f"yamnet.source: {settings.source!r} could not fetch {settings.hub_url} ({error}); "
@@ -147,7 +150,9 @@ def _local_savedmodel(path: Path) -> Path:
 
 def _resolve_hub(url: str, timeout_s: float) -> Path:
     """Download (or find in TF-Hub's own cache) and return the SavedModel's directory."""
-    import tensorflow_hub as hub
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "pkg_resources is deprecated")
+        import tensorflow_hub as hub
 
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(timeout_s)

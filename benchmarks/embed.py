@@ -1,0 +1,97 @@
+"""The embed stage against YAMNet's bare forward pass and against the hub model."""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.tools import ALL_CORES, in_process, report, seconds, store_noise
+from lean_audio.audio import SAMPLE_RATE_HZ
+from lean_audio.embeddings import embed
+from lean_audio.params import Yamnet, load_params
+from lean_audio.yamnet import build_yamnet, obtain
+
+CLIPS, CLIP_S, HOP_S = 10, 600.0, 0.1  # about 60,000 chunks from 200 MB of samples
+PATCHES, LONG_S, CALLS = 4096, 1200, 150
+SAVEDMODEL = Path(os.environ.get("LEAN_YAMNET", "../shared/yamnet"))
+
+
+def bare() -> float:
+    """Patches a second of the forward pass in Keras, on ready patches and all cores."""
+    patches = np.random.default_rng(0).normal(size=(PATCHES, 96, 64)).astype(np.float32)
+    model = build_yamnet()
+    model.predict(patches[:512], batch_size=128, verbose=0)
+    return PATCHES / min(
+        seconds(lambda: model.predict(patches, batch_size=128, verbose=0)) for _ in range(2)
+    )
+
+
+def hub_long() -> float:
+    """Seconds of audio, that is two embeddings, a second: the hub model on one long waveform.
+
+    Its hop is 0.48 s, so it computes 2.08 embeddings for each second of audio.
+    """
+    import tensorflow_hub as hub
+
+    model = hub.load(str(SAVEDMODEL))
+    waveform = np.random.default_rng(0).normal(0, 0.1, LONG_S * SAMPLE_RATE_HZ).astype("f4")
+    model(waveform[: 60 * SAMPLE_RATE_HZ])
+    count = 0
+
+    def run() -> None:
+        nonlocal count
+        count = model(waveform)[1].shape[0]
+
+    return min(seconds(run) for _ in range(2)) ** -1 * count
+
+
+def hub_per_chunk() -> float:
+    """Chunks a second when the hub model is called once for each chunk."""
+    import tensorflow_hub as hub
+
+    model = hub.load(str(SAVEDMODEL))
+    chunk = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE_HZ).astype("f4")
+    model(chunk)
+    return CALLS / seconds(lambda: [model(chunk)[1].numpy() for _ in range(CALLS)])
+
+
+def stage() -> float:
+    """Chunks a second of the whole stage: start of the workers, reading, log-mel, writing."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store_noise(folder / "audio", CLIPS - 2, CLIP_S, HOP_S)
+        untrained = Yamnet(source="untrained", hub_url="", timeout_s=1, seed=1)
+        obtain(untrained, synthetic=True, folder=folder / "yamnet")
+        settings, out = load_params().embed, folder / "out"
+        took = seconds(lambda: embed(folder / "audio", folder / "yamnet", out, settings, 0))
+        return sum(path.stat().st_size for path in out.iterdir()) / 4096 / took
+
+
+PARTS = {"bare": bare, "hub-long": hub_long, "hub-per-chunk": hub_per_chunk, "stage": stage}
+
+
+def main() -> None:
+    def rate(part: str, **environment: str) -> float:
+        return in_process("benchmarks.embed", part, environment=environment)
+
+    ours = rate("stage")
+    name, measured = "embed, whole stage", f"{ours:.0f} chunks/s"
+    alternatives = {"bare": ("bare forward pass", ">= 0.75")}
+    if (SAVEDMODEL / "saved_model.pb").is_file():
+        alternatives["hub-long"] = ("hub model, one long waveform", ">= 0.85")
+        alternatives["hub-per-chunk"] = ("hub model, once per chunk", ">= 8")
+    else:
+        print(f"| hub model: no SavedModel at {SAVEDMODEL}, set LEAN_YAMNET | | | | |")
+    for part, (alternative, wanted) in alternatives.items():
+        theirs = rate(part, **ALL_CORES)
+        report(name, measured, f"{alternative} {theirs:.0f}/s", ours / theirs, wanted)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(PARTS[sys.argv[1]]()))
+    else:
+        main()

@@ -1,0 +1,69 @@
+"""What the benchmarks share: timing, noise to work on, rows of the table."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lean_audio.audio import SAMPLE_RATE_HZ
+from lean_audio.chunks import index_chunks, save_tables, shard_path
+from lean_audio.datasets import SPLITS
+
+ALL_CORES = {"TF_NUM_INTRAOP_THREADS": "0"}  # TensorFlow's own default, for the alternatives
+LABELS = tuple(f"label{number}" for number in range(200))
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def report(what: str, measured: str, alternative: str, ratio: float, wanted: str) -> None:
+    print(f"| {what} | {measured} | {alternative} | {ratio:.2f} | {wanted} |", flush=True)
+
+
+def in_process(module: str, *arguments: str, environment: dict[str, str] | None = None) -> Any:
+    """The JSON that `python -m module arguments` prints last."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | (environment or {}),
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def store_noise(folder: Path, clips: int, clip_s: float, hop_s: float) -> None:
+    """What `prepare` writes, for noise: `clips` clips to train, one to validate, one to evaluate."""
+    folder.mkdir(parents=True)
+    samples = round(clip_s * SAMPLE_RATE_HZ)
+    rng = np.random.default_rng(0)
+    counts = dict.fromkeys(SPLITS, 1) | {"train": clips}
+    splits = [split for split in SPLITS for _ in range(counts[split])]
+    for number in range(len(splits)):
+        noise = rng.integers(-3000, 3000, samples, dtype=np.int16)
+        shard_path(folder, number).write_bytes(noise.astype("<i2").tobytes())
+    table = pd.DataFrame(
+        {
+            "clip": [f"{number:06d}" for number in range(len(splits))],
+            "split": splits,
+            "labels": [[LABELS[number % len(LABELS)]] for number in range(len(splits))],
+            "shard": range(len(splits)),
+            "offset": 0,
+            "samples": samples,
+        }
+    )
+    indices = {
+        split: index_chunks(table[table["split"] == split], hop_s, "drop") for split in SPLITS
+    }
+    save_tables(folder, table, indices)

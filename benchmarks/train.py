@@ -1,0 +1,82 @@
+"""Training LEAN from disk against a bare Keras fit of the same model on arrays in memory."""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from benchmarks.tools import ALL_CORES, LABELS, in_process, report, store_noise
+from lean_audio.batches import Examples, ShuffledBatches, open_examples
+from lean_audio.embeddings import shard_path
+from lean_audio.model import build_head
+from lean_audio.params import load_params
+from lean_audio.training import make_deterministic
+
+CLIPS, CLIP_S, EPOCHS = 320, 10.0, 3
+SHARD_CHUNKS = 2048
+
+
+class EpochTimes(keras.callbacks.Callback):
+    """Seconds of each epoch; the first also builds the graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.taken_s: list[float] = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.taken_s.append(time.perf_counter() - self.start)
+
+
+def examples_of_noise(folder: Path) -> Examples:
+    store_noise(folder, CLIPS, CLIP_S, hop_s=1.0)
+    examples = open_examples(folder, folder, "train", LABELS, SHARD_CHUNKS)
+    rng = np.random.default_rng(0)
+    for number, start in enumerate(range(0, len(examples.chunks), SHARD_CHUNKS)):
+        rows = min(SHARD_CHUNKS, len(examples.chunks) - start)
+        embeddings = rng.normal(size=(rows, 1024)).astype("<f4")
+        shard_path(folder, "train", number).write_bytes(embeddings.tobytes())
+    return examples
+
+
+def rate(source: str) -> float:
+    """Samples a second in the best epoch after the first."""
+    params = load_params()
+    make_deterministic(1)
+    model = build_head(params.variant("joint-bahdanau"), len(LABELS))
+    model.compile(keras.optimizers.Adam(params.train.learning_rate), "binary_crossentropy")
+    times, size = EpochTimes(), params.train.batch_size
+    with tempfile.TemporaryDirectory() as folder:
+        examples = examples_of_noise(Path(folder) / "chunks")
+        rows = np.arange(len(examples.chunks))
+        if source == "disk":
+            data = {"x": ShuffledBatches(examples, size, 1, waveform=True), "shuffle": False}
+        else:
+            inputs = examples.inputs(rows, waveform=True)
+            data = {"x": inputs, "y": examples.chunks.targets(rows), "batch_size": size}
+        model.fit(**data, epochs=EPOCHS, verbose=0, callbacks=[times])
+    return len(rows) / min(times.taken_s[1:])
+
+
+def main() -> None:
+    disk = in_process("benchmarks.train", "disk")
+    memory = in_process("benchmarks.train", "memory")
+    default = in_process("benchmarks.train", "memory", environment=ALL_CORES)
+    name, measured = "train joint-bahdanau from disk", f"{disk:.0f} samples/s"
+    alternative = "bare fit on arrays in memory"
+    report(name, measured, f"{alternative} {memory:.0f}/s", disk / memory, ">= 0.90")
+    alternative = "the same with TensorFlow's default threads"
+    report(name, measured, f"{alternative} {default:.0f}/s", disk / default, "")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(rate(sys.argv[1])))
+    else:
+        main()

@@ -1,0 +1,107 @@
+"""Decoding and resampling: any format and rate in, 16-bit mono at 16 kHz out."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from lean_audio.audio import BadClipError, read_clip, to_float, to_int16
+
+
+def tone(rate_hz: int, frequency_hz: float = 440.0, seconds: float = 1.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(round(rate_hz * seconds)) / rate_hz)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 22050, 44100, 48000, 96000])
+def test_any_rate_becomes_16_khz(tmp_path, rate_hz):
+    soundfile.write(tmp_path / "clip.wav", tone(rate_hz), rate_hz)
+    samples = read_clip(tmp_path / "clip.wav", "HQ")
+    assert samples.dtype == np.dtype("<i2")
+    assert abs(len(samples) - 16000) <= 1
+    error = to_float(samples)[500:15500] - tone(16000)[500:15500]
+    assert np.abs(error).max() < 2e-3
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype"),
+    [
+        *[(".wav", subtype) for subtype in ("PCM_16", "PCM_24", "PCM_U8", "FLOAT", "ALAW")],
+        *[(".flac", "PCM_16"), (".aiff", "PCM_16"), (".ogg", "VORBIS"), (".mp3", None)],
+    ],
+)
+def test_any_format_is_read(tmp_path, suffix, subtype):
+    path = tmp_path / f"clip{suffix}"
+    soundfile.write(path, tone(16000), 16000, subtype=subtype)
+    samples = to_float(read_clip(path, "HQ"))[2000:14000]
+    assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
+
+
+def test_channels_are_averaged(tmp_path):
+    left, right = tone(16000), tone(16000, 880)
+    soundfile.write(tmp_path / "clip.wav", np.stack([left, right], 1), 16000, subtype="FLOAT")
+    expected = to_int16(((left + right) / 2).astype("f4"))
+    assert np.abs(read_clip(tmp_path / "clip.wav", "HQ").astype(int) - expected).max() <= 1
+
+
+def test_resampling_lets_no_alias_through(tmp_path):
+    """Slicing every third sample would fold 15 kHz down to 1 kHz at full strength."""
+    soundfile.write(tmp_path / "clip.wav", tone(48000, 15000), 48000)
+    assert np.abs(to_float(read_clip(tmp_path / "clip.wav", "HQ"))[200:-200]).max() < 1e-3
+
+
+@pytest.mark.parametrize("quality", ["MQ", "HQ", "VHQ"])
+def test_resampling_is_librosas(tmp_path, quality):
+    librosa = pytest.importorskip("librosa")
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 44100).astype("f4")
+    soundfile.write(tmp_path / "clip.wav", noise, 44100, subtype="FLOAT")
+    theirs, _ = librosa.load(tmp_path / "clip.wav", sr=16000, res_type=f"soxr_{quality.lower()}")
+    ours = to_float(read_clip(tmp_path / "clip.wav", quality))
+    assert np.abs(ours - theirs[: len(ours)]).max() <= 1 / 32768
+
+
+def test_16_bit_samples_survive_unchanged(tmp_path):
+    samples = np.random.default_rng(0).integers(-32768, 32768, 20000).astype("<i2")
+    soundfile.write(tmp_path / "clip.wav", samples, 16000)
+    np.testing.assert_array_equal(read_clip(tmp_path / "clip.wav", "HQ"), samples)
+    np.testing.assert_array_equal(to_int16(to_float(samples)), samples)
+
+
+def test_samples_beyond_full_scale_are_clipped_not_wrapped():
+    np.testing.assert_array_equal(to_int16(np.array([1.5, -1.5, 0.0])), [32767, -32768, 0])
+
+
+def test_silence_is_sound(tmp_path):
+    soundfile.write(tmp_path / "clip.wav", np.zeros(100), 16000)
+    assert len(read_clip(tmp_path / "clip.wav", "HQ")) == 100
+
+
+def write_bad(path, kind: str) -> None:
+    if kind == "nan":
+        soundfile.write(path, np.full(1000, np.nan), 16000, subtype="FLOAT")
+    elif kind == "no samples":
+        soundfile.write(path, np.zeros(0), 16000)
+    elif kind == "text":
+        path.write_text("this is no sound")
+    else:
+        soundfile.write(path, tone(16000, seconds=3), 16000)
+        whole = path.read_bytes()
+        path.write_bytes(whole[: 0 if kind == "zero bytes" else len(whole) // 2])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind", "reason"),
+    [
+        (".wav", "nan", "NaN"),
+        (".wav", "no samples", "empty"),
+        (".wav", "zero bytes", "unreadable"),
+        (".wav", "text", "unreadable"),
+        (".wav", "cut", "truncated"),
+        (".aiff", "cut", "truncated"),
+        (".flac", "cut", "unreadable|truncated"),
+    ],
+)
+def test_a_bad_clip_says_why(tmp_path, suffix, kind, reason):
+    path = tmp_path / f"clip{suffix}"
+    write_bad(path, kind)
+    with pytest.raises(BadClipError, match=reason) as error:
+        read_clip(path, "HQ")
+    assert str(tmp_path) not in str(error.value)

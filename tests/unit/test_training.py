@@ -1,0 +1,142 @@
+"""Training and scoring on a handful of chunks."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from test_chunks import clip_table
+
+from lean_audio.batches import Examples, OrderedBatches, ShuffledBatches
+from lean_audio.chunks import index_chunks, open_chunks, save_tables, shard_path
+from lean_audio.embeddings import Embeddings
+from lean_audio.embeddings import shard_path as embeddings_path
+from lean_audio.errors import LeanError
+from lean_audio.metrics import mean_average_precision
+from lean_audio.scoring import score_clips
+from lean_audio.training import train
+
+VOCABULARY = ("Bark", "Dog")
+SHARD_CHUNKS = 4
+
+
+def store(folder: Path, lengths: list[int], labels: list[tuple[str, ...]]) -> Examples:
+    """Clips of noise whose embedding tells their labels, spread over several shards."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    sounds = rng.integers(-3000, 3000, sum(lengths)).astype("<i2")
+    shard_path(folder, 0).write_bytes(sounds.tobytes())
+    clips = clip_table(lengths).assign(labels=labels)
+    save_tables(folder, clips, {"eval": index_chunks(clips, 0.5, "repeat")})
+    chunks = open_chunks(folder, "eval", VOCABULARY)
+    embeddings = rng.normal(size=(len(chunks), 1024)).astype("<f4")
+    embeddings[:, :2] += 3 * chunks.targets(np.arange(len(chunks)))
+    for number, start in enumerate(range(0, len(chunks), SHARD_CHUNKS)):
+        shard = embeddings[start : start + SHARD_CHUNKS]
+        embeddings_path(folder, "eval", number).write_bytes(shard.tobytes())
+    return Examples(chunks, Embeddings(folder, "eval", SHARD_CHUNKS))
+
+
+@pytest.fixture
+def examples(tmp_path) -> Examples:
+    labels = [("Dog",), ("Bark", "Dog"), (), ("Bark",)] * 3
+    return store(tmp_path / "chunks", [9000, 30000, 20000, 16000] * 3, labels)
+
+
+def settings(params, **changes):
+    return params.train.model_copy(update={"epochs": 3, "batch_size": 8, **changes})
+
+
+def test_every_chunk_is_seen_once_an_epoch_in_an_order_of_its_own(examples):
+    batches = ShuffledBatches(examples, 8, seed=1, waveform=False)
+    first = batches.order.copy()
+    batches.on_epoch_begin()
+    assert sorted(first) == sorted(batches.order) == list(range(len(examples.chunks)))
+    assert first.tolist() != batches.order.tolist()
+    again = ShuffledBatches(examples, 8, seed=1, waveform=False)
+    assert first.tolist() == again.order.tolist()
+
+
+def test_batches_line_up_embedding_waveform_and_target(examples):
+    batches = ShuffledBatches(examples, 8, seed=1, waveform=True)
+    inputs, targets = batches[1]
+    rows = batches.order[8:16]
+    np.testing.assert_array_equal(inputs["embedding"], examples.embeddings.rows(rows))
+    np.testing.assert_array_equal(targets, examples.chunks.targets(rows))
+    expected = examples.chunks.waveforms(rows) / np.float32(32768)
+    np.testing.assert_array_equal(inputs["waveform"], expected)
+    assert sum(len(batches[index][1]) for index in range(len(batches))) == len(examples.chunks)
+
+
+def test_a_clips_score_is_the_mean_of_its_chunks_scores(examples):
+    model = keras.Sequential(
+        [keras.Input((1024,), name="embedding"), keras.layers.Dense(2, "sigmoid")]
+    )
+    named = keras.Model({"embedding": model.inputs[0]}, model.outputs[0])
+    (inputs,) = OrderedBatches(examples, 1000, waveform=False)[0]
+    chunk_scores = named.predict_on_batch(inputs)
+    clip_of_chunk = examples.chunks.clip_of_chunk
+    expected = [chunk_scores[clip_of_chunk == clip].mean(0) for clip in range(12)]
+    for batch_size in (1, 5, 100):
+        scores = score_clips(named, examples, batch_size)
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+def test_training_learns_and_keeps_the_best_epoch(examples, params):
+    run = train(
+        params.variants["yamnet-projection"],
+        examples,
+        examples,
+        settings(params, epochs=8, learning_rate=0.01),
+        seed=1,
+        score_batch_size=16,
+    )
+    assert run.history["epoch"].tolist() == list(range(1, 9))
+    assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
+    best = run.history["val_mAP"].max()
+    assert run.history["val_mAP"][run.best_epoch - 1] == best
+    scores = score_clips(run.model, examples, 16)
+    assert mean_average_precision(examples.chunks.clip_targets, scores) == best
+    assert best > 0.9
+
+
+def test_the_same_seed_gives_the_same_bytes(examples, params, tmp_path):
+    contents = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run = train(
+            params.variants["joint-bahdanau"],
+            examples,
+            examples,
+            settings(params, epochs=2),
+            seed=seed,
+            score_batch_size=16,
+        )
+        run.save_weights(tmp_path / f"{name}.weights.h5")
+        contents.append((tmp_path / f"{name}.weights.h5").read_bytes())
+    assert contents[0] == contents[1]
+    assert contents[0] != contents[2]
+
+
+def test_validation_without_labels_is_refused(examples, params, tmp_path):
+    silent = store(tmp_path / "silent", [16000], [()])
+    with pytest.raises(LeanError, match="split val: no clip has a label"):
+        train(
+            params.variants["yamnet"],
+            examples,
+            silent,
+            settings(params),
+            seed=1,
+            score_batch_size=16,
+        )
+
+
+def test_divergence_is_said_and_not_saved(examples, params):
+    with pytest.raises(LeanError, match=r"diverged.*epoch 1.*train\.learning_rate"):
+        train(
+            params.variants["yamnet"],
+            examples,
+            examples,
+            settings(params, learning_rate=1e38),
+            seed=1,
+            score_batch_size=16,
+        )
