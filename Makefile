@@ -5,6 +5,7 @@ GPU ?=
 BIN := $(CURDIR)/$(VENV)/bin
 LOCK := requirements/$(if $(GPU),gpu,cpu).lock
 READY := $(VENV)/ready$(if $(GPU),-gpu)
+SHELL := /bin/bash
 export PATH := $(BIN):$(PATH)
 
 .PHONY: setup repro test bench readme lock
@@ -28,7 +29,7 @@ test: setup
 	pytest
 
 bench: setup
-	python -m benchmarks
+	set -o pipefail; python -m benchmarks | tee benchmarks/results.md
 
 readme: setup
 	python -m tools.readme

@@ -63,7 +63,7 @@ def stage() -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store_noise(folder / "audio", CLIPS - 2, CLIP_S, HOP_S)
-        untrained = Yamnet(source="untrained", hub_url="", timeout_s=1, seed=1)
+        untrained = Yamnet(source="untrained", hub_url="", silence_s=1, deadline_s=1, seed=1)
         obtain(untrained, synthetic=True, folder=folder / "yamnet")
         settings, out = load_params().embed, folder / "out"
         took = seconds(lambda: embed(folder / "audio", folder / "yamnet", out, settings, 0))

@@ -43,7 +43,7 @@ def read_sounds(folder: Path) -> None:
 def run_yamnet(folder: Path) -> None:
     from lean_audio.yamnet import obtain
 
-    untrained = Yamnet(source="untrained", hub_url="", timeout_s=1, seed=1)
+    untrained = Yamnet(source="untrained", hub_url="", silence_s=1, deadline_s=1, seed=1)
     obtain(untrained, synthetic=True, folder=folder / "yamnet")
 
 
@@ -51,7 +51,8 @@ def run_prepare(folder: Path) -> None:
     from lean_audio.preparation import prepare
 
     dataset: Dataset = load_dataset(folder / "clips")
-    prepare(dataset, folder / "sounds", folder / "audio", load_params().prepare, 2)
+    set_aside = folder / "set_aside.csv"
+    prepare(dataset, folder / "sounds", folder / "audio", set_aside, load_params().prepare, 2)
 
 
 def run_embed(folder: Path) -> None:

@@ -44,7 +44,7 @@ def in_process(module: str, *arguments: str, environment: dict[str, str] | None 
 
 
 def store_noise(folder: Path, clips: int, clip_s: float, hop_s: float) -> None:
-    """What `prepare` writes, for noise: `clips` clips to train, one to validate, one to evaluate."""
+    """What `prepare` writes, for noise: `clips` to train, one to validate, one to evaluate."""
     folder.mkdir(parents=True)
     samples = round(clip_s * SAMPLE_RATE_HZ)
     rng = np.random.default_rng(0)

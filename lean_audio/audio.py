@@ -16,6 +16,7 @@ Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
 # libsndfile's notes on a header that promises more audio than the file holds
 _CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_LENGTH = 0x7FFF_0000  # written by recorders that stream and cannot know it
+_OGG_PAGE_BYTES, _OGG_LAST_PAGE = 65_536, 0x04
 _LOSSY_TOLERANCE = 0.99  # lossy formats state their length only roughly
 
 
@@ -32,6 +33,8 @@ def read_clip(path: Path, resampler: Quality) -> np.ndarray:
     waveform, rate_hz = _decode(path)
     if rate_hz != SAMPLE_RATE_HZ:
         waveform = soxr.resample(waveform, rate_hz, SAMPLE_RATE_HZ, quality=resampler)
+    if not len(waveform):
+        raise BadClipError("empty: no samples at 16 kHz")
     return to_int16(waveform)
 
 
@@ -51,9 +54,11 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
     try:
         with soundfile.SoundFile(path) as file:
             _refuse_cut_header(file.extra_info)
+            if file.format == "OGG":
+                _refuse_cut_ogg(path)
             frames, rate_hz = file.frames, file.samplerate
             channels = file.read(dtype="float32", always_2d=True)  # (frames, channels)
-    except soundfile.SoundFileError as error:
+    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: headerless .raw
         raise BadClipError(f"unreadable: {_reason(error)}") from None
     if len(channels) < frames * _LOSSY_TOLERANCE:
         raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
@@ -68,6 +73,16 @@ def _refuse_cut_header(notes: str) -> None:
     for stated, held in _CUT_HEADER.findall(notes):
         if int(held) < int(stated) < _UNKNOWN_LENGTH:
             raise BadClipError(f"truncated: {held} of {stated} bytes of samples")
+
+
+def _refuse_cut_ogg(path: Path) -> None:
+    """The last page of a whole Ogg stream says that it is the last; a page is at most 64 KiB."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _OGG_PAGE_BYTES, 0))
+        end = file.read()
+    page = end.rfind(b"OggS")
+    if page < 0 or not end[page + 5] & _OGG_LAST_PAGE:
+        raise BadClipError("truncated: the last page of the Ogg stream is missing")
 
 
 def _reason(error: Exception) -> str:

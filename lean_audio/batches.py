@@ -37,7 +37,7 @@ class ShuffledBatches(keras.utils.PyDataset):
     """Training batches; the order of an epoch depends on the seed and the epoch alone."""
 
     def __init__(self, examples: Examples, batch_size: int, seed: int, *, waveform: bool):
-        super().__init__(workers=1, max_queue_size=8)
+        super().__init__()
         self.examples, self.batch_size, self.waveform = examples, batch_size, waveform
         self.seed, self.epoch = seed, -1
         self.on_epoch_begin()
@@ -59,7 +59,7 @@ class OrderedBatches(keras.utils.PyDataset):
     """Inputs of all chunks in order, without targets, for prediction."""
 
     def __init__(self, examples: Examples, batch_size: int, *, waveform: bool):
-        super().__init__(workers=1, max_queue_size=4)
+        super().__init__()
         self.examples, self.batch_size, self.waveform = examples, batch_size, waveform
 
     def __len__(self) -> int:

@@ -25,8 +25,11 @@ def chunk_views(samples: int, hop_samples: int, tail: str) -> np.ndarray:
 
     Whole chunks start at every multiple of the hop. What the last one leaves over is one more,
     shorter view with tail "repeat", and is left out with "drop". A clip shorter than a chunk is
-    one view of all of it. Shorter views are filled by repetition when they are read.
+    one view of all of it. Shorter views are filled by repetition when they are read. Without
+    samples there is no view.
     """
+    if not samples:
+        return np.empty((0, 2), int)
     if samples <= CHUNK_SAMPLES:
         return np.array([[0, samples]])
     starts = np.arange(0, samples - CHUNK_SAMPLES + 1, hop_samples)

@@ -111,6 +111,8 @@ def _read_truth(root: Path, part: str, columns: list[str]) -> pd.DataFrame:
     table = _read_csv(path)
     if missing := [column for column in columns if column not in table]:
         raise LeanError(f"{path}: lacks the column {listed(missing)} (needs {', '.join(columns)})")
+    if not isinstance(table.index, pd.RangeIndex):
+        raise LeanError(f"{path}: rows have more fields than the header; quote labels with commas")
     table = table[columns].rename(columns={"fname": "clip"})
     table["labels"] = table["labels"].map(_split_labels)
     table["file"] = _find_files(root, AUDIO_FOLDERS[part], table["clip"], path)
@@ -120,7 +122,7 @@ def _read_truth(root: Path, part: str, columns: list[str]) -> pd.DataFrame:
 def _find_files(root: Path, folder: str, clips: Iterable[str], listed_in: Path) -> list[str]:
     """Each clip's file relative to root, found by stem whatever its suffix."""
     found: dict[str, list[str]] = {}
-    for path in sorted((root / folder).glob("*")):
+    for path in sorted(path for path in (root / folder).glob("*") if path.is_file()):
         found.setdefault(path.stem, []).append(path.name)
     clips = list(clips)
     if missing := [clip for clip in clips if clip not in found]:
@@ -158,5 +160,8 @@ def _check_unique(values: list[str], message: str) -> None:
 
 
 def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "md5").hexdigest()
+    except OSError as error:
+        raise LeanError(f"{path} cannot be read: {error.strerror}") from None

@@ -10,7 +10,7 @@ import numpy as np
 from lean_audio.audio import to_float
 from lean_audio.chunks import Chunks, open_chunks
 from lean_audio.datasets import SPLITS
-from lean_audio.files import whole
+from lean_audio.files import whole, whole_folder
 from lean_audio.logmel import PATCH_SAMPLES, LogMel
 from lean_audio.params import Embed
 from lean_audio.workers import map_shards
@@ -39,11 +39,20 @@ def shard_path(folder: Path, split: str, number: int) -> Path:
 
 
 def embed(audio: Path, yamnet: Path, folder: Path, settings: Embed, workers: int) -> None:
-    """Write one file per settings.shard_chunks chunks of each split.
+    """Write one file per settings.shard_chunks chunks of each split to `folder`.
 
     Every worker computes on one core in batches that do not depend on the number of workers,
-    so that the bytes do not either.
+    so that the bytes do not either. A GPU is used by one worker alone.
     """
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        workers = 1
+    with whole_folder(folder) as temporary:
+        _embed_splits(audio, yamnet, temporary, settings, workers)
+
+
+def _embed_splits(audio: Path, yamnet: Path, folder: Path, settings: Embed, workers: int) -> None:
     jobs = [
         EmbedJob(split, number, start, stop, audio, yamnet, folder, settings)
         for split in SPLITS

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,20 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty sibling folder to fill; it replaces `path` when the block succeeds."""
+    temporary = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with `\\n` line ends."""
     with whole(path) as temporary:
@@ -39,3 +54,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def disown(folder: Path) -> None:
+    """Touch every file of `folder`, so that DVC no longer takes it for one that it may delete.
+
+    `dvc exp run` starts by removing what DVC itself put into the workspace and the current
+    parameters do not name, and it knows its own files by their time of change. Results are kept
+    in git and must stay when another dataset is chosen. Content and hash are as before.
+    """
+    for path in sorted(folder.rglob("*")):
+        path.touch()

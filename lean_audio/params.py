@@ -14,7 +14,8 @@ Attention = Literal["none", "affinity", "bahdanau"]
 DatasetName = Literal["demo", "folder"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
-HopS = Annotated[float, Field(gt=0, le=1)]
+HopS = Annotated[float, Field(ge=0.01, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Frozen(BaseModel):
@@ -25,7 +26,7 @@ class Frozen(BaseModel):
 
 class Demo(Frozen):
     clips: Positive
-    seed: int
+    seed: Seed
 
 
 class Folder(Frozen):
@@ -40,8 +41,9 @@ class Datasets(Frozen):
 class Yamnet(Frozen):
     source: str  # auto | hub | untrained | path of a SavedModel
     hub_url: str
-    timeout_s: Annotated[float, Field(gt=0)]
-    seed: int
+    silence_s: Annotated[float, Field(gt=0)]
+    deadline_s: Annotated[float, Field(gt=0)]
+    seed: Seed
 
 
 class Hops(Frozen):
@@ -69,7 +71,7 @@ class Embed(Frozen):
 class Train(Frozen):
     epochs: Positive
     batch_size: Positive
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0, lt=1e6)]
 
 
 class Evaluate(Frozen):
@@ -148,7 +150,7 @@ class Paths(Frozen):
 class Params(Frozen):
     dataset: DatasetName
     attention: Attention
-    seed: int
+    seed: Seed
     datasets: Datasets
     yamnet: Yamnet
     variants: dict[str, Variant]

@@ -10,7 +10,7 @@ from lean_audio.audio import BadClipError, Quality, read_clip
 from lean_audio.chunks import index_chunks, save_tables, shard_path
 from lean_audio.datasets import SPLITS, Dataset, check_splits
 from lean_audio.errors import LeanError
-from lean_audio.files import whole
+from lean_audio.files import whole, whole_folder, write_csv
 from lean_audio.params import Prepare
 from lean_audio.workers import map_shards
 
@@ -26,28 +26,25 @@ class ShardJob:
 
 
 def prepare(
-    dataset: Dataset, root: Path, folder: Path, settings: Prepare, workers: int
-) -> pd.DataFrame:
+    dataset: Dataset, root: Path, folder: Path, set_aside: Path, settings: Prepare, workers: int
+) -> None:
     """Write the shards, the clip table and the chunk tables of every split to `folder`.
 
-    Returns the clips set aside: clip, split, file, reason.
-    Raises LeanError when more than settings.max_set_aside of the clips are bad, or when a
-    split has no good clip.
+    Writes the clips that cannot be used to the CSV `set_aside`: clip, split, file, reason.
+    Raises LeanError when they are more than settings.max_set_aside of all, or when a split has
+    no good clip; `folder` is then as it was.
     """
-    jobs = list(_jobs(dataset, root, folder, settings))
-    stored = [
-        row
-        for rows in map_shards(store_shard, jobs, workers=workers, title="prepare")
-        for row in rows
-    ]
-    clips = pd.concat([dataset.clips, pd.DataFrame(stored)], axis=1)
-    bad = clips["reason"] != ""
-    set_aside = clips.loc[bad, ["clip", "split", "file", "reason"]]
-    _check_share(set_aside, len(clips), settings.max_set_aside)
-    good = clips.loc[~bad, ["clip", "split", "labels", "shard", "offset", "samples"]]
-    check_splits(good["split"], "clips that can be read")
-    save_tables(folder, good, _indices(good, settings))
-    return set_aside
+    with whole_folder(folder) as temporary:
+        jobs = list(_jobs(dataset, root, temporary, settings))
+        shards = map_shards(store_shard, jobs, workers=workers, title="prepare")
+        stored = pd.DataFrame([row for rows in shards for row in rows])
+        clips = pd.concat([dataset.clips, stored], axis=1)
+        bad = clips["reason"] != ""
+        write_csv(set_aside, clips.loc[bad, ["clip", "split", "file", "reason"]])
+        _check_share(clips[bad], len(clips), settings.max_set_aside, set_aside)
+        good = clips.loc[~bad, ["clip", "split", "labels", "shard", "offset", "samples"]]
+        check_splits(good["split"], "clips that can be read")
+        save_tables(temporary, good, _indices(good, settings))
 
 
 def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
@@ -75,12 +72,12 @@ def _jobs(dataset: Dataset, root: Path, folder: Path, settings: Prepare) -> Iter
         yield ShardJob(number, part, folder, settings.resampler)
 
 
-def _check_share(set_aside: pd.DataFrame, clips: int, max_share: float) -> None:
-    if len(set_aside) > max_share * clips:
-        first = set_aside.iloc[0]
+def _check_share(bad: pd.DataFrame, clips: int, max_share: float, listed_in: Path) -> None:
+    if len(bad) > max_share * clips:
+        first = bad.iloc[0]
         raise LeanError(
-            f"{len(set_aside)} of {clips} clips cannot be used, more than the share "
-            f"prepare.max_set_aside allows ({max_share}); the first: "
+            f"{len(bad)} of {clips} clips cannot be used, more than the share "
+            f"prepare.max_set_aside allows ({max_share}); {listed_in} lists them, the first: "
             f"{first['file']} ({first['reason']})"
         )
 

@@ -37,6 +37,7 @@ class BestEpoch(keras.callbacks.Callback):
     """After each epoch, score the validation clips; at the end, go back to the best epoch.
 
     val_mAP is the PR-AUC over classes (macro) of clip scores: what the evaluation measures.
+    val_loss is the cross-entropy of clip scores; the training loss is that of chunks.
     """
 
     def __init__(self, examples: Examples, batch_size: int):

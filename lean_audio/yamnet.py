@@ -4,8 +4,11 @@ import hashlib
 import socket
 import sys
 import warnings
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from pathlib import Path
+from threading import Thread
 
 import keras
 import numpy as np
@@ -128,10 +131,14 @@ def _find_savedmodel(settings: Yamnet, synthetic: bool) -> Path | None:
     if settings.source not in ("auto", "hub"):
         return _local_savedmodel(Path(settings.source))
     try:
-        return _resolve_hub(settings.hub_url, settings.timeout_s)
-    except (OSError, ValueError, RuntimeError) as error:
+        return _resolve_hub(settings)
+    except (OSError, ValueError, RuntimeError, HTTPException) as error:
         if settings.source == "auto" and synthetic:
-            print(f"TF-Hub cannot be reached: untrained weights ({error})", file=sys.stderr)
+            print(
+                f"TF-Hub cannot be reached ({error}): untrained weights. "
+                "When it can, `dvc repro --force yamnet` fetches the trained ones.",
+                file=sys.stderr,
+            )
             return None
         raise LeanError(
             f"yamnet.source: {settings.source!r} could not fetch {settings.hub_url} ({error}); "
@@ -148,29 +155,49 @@ def _local_savedmodel(path: Path) -> Path:
     return path
 
 
-def _resolve_hub(url: str, timeout_s: float) -> Path:
-    """Download (or find in TF-Hub's own cache) and return the SavedModel's directory."""
+def _resolve_hub(settings: Yamnet) -> Path:
+    """Download (or find in TF-Hub's own cache) and return the SavedModel's directory.
+
+    In a thread of its own, for TF-Hub may wait for another process's unfinished download.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "pkg_resources is deprecated")
         import tensorflow_hub as hub
 
+    future: Future[str] = Future()
+
+    def fetch() -> None:
+        try:
+            future.set_result(hub.resolve(settings.hub_url))
+        except Exception as error:  # handed to whoever waits, whatever it is
+            future.set_exception(error)
+
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(timeout_s)
+    socket.setdefaulttimeout(settings.silence_s)
     try:
-        return Path(hub.resolve(url))
+        Thread(target=fetch, daemon=True).start()
+        return Path(future.result(timeout=settings.deadline_s))
+    except TimeoutError:
+        raise OSError(f"no answer within {settings.deadline_s} s") from None
     finally:
         socket.setdefaulttimeout(before)
 
 
 def _fill_untrained(model: keras.Model, seed: int) -> None:
-    """He-normal kernels from one seeded stream; batch norm stays the identity."""
+    """He-normal kernels from one seeded stream; batch norm centred on what noise patches excite.
+
+    Without the latter the embeddings of any two chunks point the same way (cosine .99).
+    """
     rng = np.random.default_rng(seed)
     for layer in _layers_with_weights(model):
-        if not isinstance(layer, layers.BatchNormalization):
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.0  # the next training pass sets the statistics outright
+        else:
             (kernel,) = layer.get_weights()
-            fan_in = np.prod(kernel.shape[: 2 if "depthwise" in layer.name else 3])
-            scale = np.sqrt(2.0 / fan_in)
+            depthwise = isinstance(layer, layers.DepthwiseConv2D)
+            scale = np.sqrt(2.0 / np.prod(kernel.shape[: 2 if depthwise else 3]))
             layer.set_weights([rng.normal(0.0, scale, kernel.shape).astype(np.float32)])
+    model(rng.normal(-2.0, 2.0, (64, FRAMES, BANDS)).astype(np.float32), training=True)
 
 
 def _origin(settings: Yamnet, found: Path | None) -> tuple[str, str, bool, str | None]:

@@ -2,7 +2,6 @@
 
 from lean_audio.datasets import load_dataset
 from lean_audio.errors import run_stage
-from lean_audio.files import write_csv
 from lean_audio.params import load_params
 from lean_audio.preparation import prepare
 
@@ -10,11 +9,14 @@ from lean_audio.preparation import prepare
 def main() -> None:
     params = load_params()
     dataset = load_dataset(params.paths.clips)
-    set_aside = prepare(
-        dataset, params.root, params.paths.audio, params.prepare, params.compute.workers
+    prepare(
+        dataset,
+        params.root,
+        params.paths.audio,
+        params.paths.metrics / "set_aside.csv",
+        params.prepare,
+        params.compute.workers,
     )
-    write_csv(params.paths.metrics / "set_aside.csv", set_aside)
-    print(f"{len(dataset.clips) - len(set_aside)} clips stored, {len(set_aside)} set aside")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ PURE_TONE_TOLERANCE = 1e-3
 
 
 def settings(source: str) -> Yamnet:
-    return Yamnet(source=source, hub_url="https://localhost:9/none", timeout_s=1, seed=3)
+    return Yamnet(
+        source=source, hub_url="https://localhost:9/none", silence_s=1, deadline_s=2, seed=3
+    )
 
 
 @pytest.fixture(scope="module")

@@ -79,10 +79,13 @@ def write_bad(path, kind: str) -> None:
         soundfile.write(path, np.full(1000, np.nan), 16000, subtype="FLOAT")
     elif kind == "no samples":
         soundfile.write(path, np.zeros(0), 16000)
+    elif kind == "one sample at 192 kHz":
+        soundfile.write(path, np.zeros(1), 192_000)
     elif kind == "text":
         path.write_text("this is no sound")
     else:
-        soundfile.write(path, tone(16000, seconds=3), 16000)
+        noise = np.random.default_rng(0).uniform(-0.5, 0.5, 20 * 16000)
+        soundfile.write(path, noise, 16000)
         whole = path.read_bytes()
         path.write_bytes(whole[: 0 if kind == "zero bytes" else len(whole) // 2])
 
@@ -97,6 +100,10 @@ def write_bad(path, kind: str) -> None:
         (".wav", "cut", "truncated"),
         (".aiff", "cut", "truncated"),
         (".flac", "cut", "unreadable|truncated"),
+        (".ogg", "cut", "truncated"),
+        (".mp3", "cut", "truncated"),
+        (".raw", "text", "unreadable"),
+        (".wav", "one sample at 192 kHz", "empty"),
     ],
 )
 def test_a_bad_clip_says_why(tmp_path, suffix, kind, reason):

@@ -1,8 +1,8 @@
 """Chunks: views of clips that are stored once."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from helpers import clip_table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +21,7 @@ from lean_audio.chunks import (
 @pytest.mark.parametrize(
     ("samples", "hop", "tail", "views"),
     [
+        (0, 16000, "repeat", []),
         (1, 16000, "repeat", [(0, 1)]),
         (1, 16000, "drop", [(0, 1)]),
         (15599, 8000, "repeat", [(0, 15599)]),
@@ -56,20 +57,6 @@ def test_views_lie_inside_the_clip_and_leave_no_gap(samples, hop, tail):
         assert end == samples
     elif samples >= CHUNK_SAMPLES:
         assert samples - end < hop
-
-
-def clip_table(lengths: list[int]) -> pd.DataFrame:
-    offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    return pd.DataFrame(
-        {
-            "clip": [f"clip{number}" for number in range(len(lengths))],
-            "split": "eval",
-            "labels": ([("Dog",), ("Bark", "Dog"), ()] * len(lengths))[: len(lengths)],
-            "shard": 0,
-            "offset": offsets,
-            "samples": lengths,
-        }
-    )
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ def copy(source: str, target: str):
         (rewrite("dev.csv", "b,Dog", "a,Dog"), ["more than once", "a"]),
         (rewrite("eval.csv", "d,", "a,"), ["no file for a"]),
         (rewrite("dev.csv", ",val", ",train"), ["no clips in val"]),
+        (rewrite("dev.csv", '"', ""), ["dev.csv", "quote labels"]),
         (remove("FSD50K.dev_audio/b.wav"), ["no file for b", "dev.csv"]),
         (copy("FSD50K.dev_audio/a.wav", "FSD50K.dev_audio/a.ogg"), ["more than one file", "a"]),
     ],

@@ -15,8 +15,9 @@ DERIVED = {"paths": {"dataset"}, "synthetic": {"dataset"}, "root": {"dataset", "
 
 
 def module_path(name: str) -> Path | None:
-    path = ROOT / Path(*name.split(".")).with_suffix(".py")
-    return path if path.is_file() else None
+    path = ROOT / Path(*name.split("."))
+    found = [path.with_suffix(".py"), path / "__init__.py"]
+    return next((file for file in found if file.is_file()), None)
 
 
 def imported(path: Path) -> set[str]:
@@ -32,7 +33,7 @@ def imported(path: Path) -> set[str]:
 @cache
 def closure(path: Path) -> frozenset[Path]:
     found = {path}
-    for name in imported(path):
+    for name in {"lean_audio"} | imported(path):
         module = module_path(name)
         if module and module not in found:
             found |= closure(module)

@@ -25,6 +25,8 @@ def load(tmp_path: Path, text: str):
         ("epochs: 40", "epoch: 40", ["train.epoch"]),
         ("  epochs: 40\n", "", ["train.epochs", "required"]),
         ("train: 1.0", "train: 1.5", ["prepare.hop_s.train", "1.5", "less than or equal to 1"]),
+        ("seed: 1 # of training", "seed: -1 # of training", ["seed", "-1", "greater than"]),
+        ("learning_rate: 0.0001", "learning_rate: .inf", ["train.learning_rate", "inf"]),
         ("tail: repeat", "tail: pad", ["prepare.tail", "'pad'", "'repeat'", "'drop'"]),
         ("  joint-bahdanau:", "  joint-other:", ["joint-bahdanau", "variants", "joint-other"]),
         ("attention_units: 128", "attention_units: 0", ["joint-bahdanau", "attention_units"]),

@@ -1,9 +1,10 @@
 """Preparing clips: stored once, bad ones set aside, the same bytes for any number of workers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
-from conftest import write_layout
+from helpers import write_layout
 
 from lean_audio.chunks import open_chunks
 from lean_audio.datasets import read_layout
@@ -23,8 +24,11 @@ def settings(params, **changes):
 
 
 def run(root, folder, params, *, workers=1, **changes):
+    """The clips set aside."""
     dataset = read_layout(root, name="folder", origin="a test", synthetic=False)
-    return prepare(dataset, root, folder, settings(params, **changes), workers)
+    set_aside = folder.with_suffix(".csv")
+    prepare(dataset, root, folder, set_aside, settings(params, **changes), workers)
+    return pd.read_csv(set_aside, dtype=str)
 
 
 def contents(folder):
@@ -77,6 +81,8 @@ def test_too_many_bad_clips_stop_the_run(twelve, tmp_path, params):
         (twelve / "FSD50K.dev_audio" / f"{name}.wav").write_bytes(b"")
     with pytest.raises(LeanError, match=r"2 of 12 clips.*max_set_aside.*0\.05.*00\.wav"):
         run(twelve, tmp_path / "audio", params)
+    assert len(pd.read_csv(tmp_path / "audio.csv")) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"sounds", "audio.csv"}
 
 
 def test_a_split_left_without_clips_stops_the_run(layout, tmp_path, params):

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from test_chunks import clip_table
+from helpers import clip_table
 
 from lean_audio.batches import Examples, OrderedBatches, ShuffledBatches
 from lean_audio.chunks import index_chunks, open_chunks, save_tables, shard_path

@@ -10,7 +10,7 @@ UNREACHABLE = "http://127.0.0.1:9/yamnet.tar.gz"
 
 
 def settings(source: str, seed: int = 1) -> Yamnet:
-    return Yamnet(source=source, hub_url=UNREACHABLE, timeout_s=2, seed=seed)
+    return Yamnet(source=source, hub_url=UNREACHABLE, silence_s=2, deadline_s=3, seed=seed)
 
 
 def test_auto_falls_back_to_untrained_weights_for_synthetic_data(tmp_path, capsys):

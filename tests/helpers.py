@@ -1,0 +1,42 @@
+"""Small data for the tests."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+ROOT = Path(__file__).parents[1]
+
+
+def write_layout(root: Path, clips: dict[str, tuple[str, str]], rate_hz: int = 16_000) -> Path:
+    """Noise clips in FSD50K layout; clips: name -> (split, labels). Vocabulary: Bark, Dog."""
+    truth = root / "FSD50K.ground_truth"
+    for folder in ("FSD50K.dev_audio", "FSD50K.eval_audio", truth.name):
+        (root / folder).mkdir(parents=True)
+    (truth / "vocabulary.csv").write_text("0,Bark,/m/05tny_\n1,Dog,/m/0bt9lr\n")
+    table = pd.DataFrame(
+        [(name, labels, split) for name, (split, labels) in clips.items()],
+        columns=["fname", "labels", "split"],
+    )
+    table[table["split"] != "eval"].to_csv(truth / "dev.csv", index=False)
+    table[table["split"] == "eval"].drop(columns="split").to_csv(truth / "eval.csv", index=False)
+    for number, (name, (split, _)) in enumerate(clips.items()):
+        part = "eval" if split == "eval" else "dev"
+        noise = np.random.default_rng(number).uniform(-0.5, 0.5, rate_hz + 100 * number)
+        soundfile.write(root / f"FSD50K.{part}_audio" / f"{name}.wav", noise, rate_hz)
+    return root
+
+
+def clip_table(lengths: list[int]) -> pd.DataFrame:
+    offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    return pd.DataFrame(
+        {
+            "clip": [f"clip{number}" for number in range(len(lengths))],
+            "split": "eval",
+            "labels": ([("Dog",), ("Bark", "Dog"), ()] * len(lengths))[: len(lengths)],
+            "shard": 0,
+            "offset": offsets,
+            "samples": lengths,
+        }
+    )

@@ -1,0 +1,44 @@
+"""The embed stage: the same bytes for any number of workers, rows in the chunks' order."""
+
+import numpy as np
+
+from lean_audio.audio import to_float
+from lean_audio.chunks import open_chunks
+from lean_audio.embeddings import Embeddings, embed, embedder
+from lean_audio.logmel import LogMel
+from lean_audio.yamnet import load_yamnet
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(finished, params, tmp_path):
+    data = finished.root / "data" / "demo"
+    settings = params.embed.model_copy(update={"shard_chunks": 48, "batch_size": 16})
+    for workers in (1, 2):
+        embed(data / "audio", data / "yamnet", tmp_path / str(workers), settings, workers)
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "12"
+    )
+    assert len(one) > 3
+    assert one == two
+
+
+def test_cached_rows_are_the_embeddings_of_their_chunks(finished, params):
+    data = finished.root / "data" / "demo"
+    chunks = open_chunks(data / "audio", "eval", ())
+    rows = np.arange(len(chunks))[::7]
+    cached = Embeddings(data / "embeddings", "eval", params.embed.shard_chunks).rows(rows)
+    patches = LogMel()(to_float(chunks.waveforms(rows)))
+    expected = load_yamnet(data / "yamnet")(patches, training=False)
+    np.testing.assert_allclose(cached, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_mean_normalization_changes_the_patch_by_its_band_means(finished, params):
+    data = finished.root / "data" / "demo"
+    samples = open_chunks(data / "audio", "eval", ()).waveforms([0, 1])
+    plain, normalised = LogMel()(to_float(samples)), LogMel(True)(to_float(samples))
+    np.testing.assert_allclose(np.mean(normalised, axis=1), 0, atol=1e-5)
+    difference = np.asarray(plain) - np.asarray(normalised)
+    np.testing.assert_allclose(
+        difference, np.broadcast_to(difference[:, :1], difference.shape), atol=1e-5
+    )
+    first, second = (embedder(data / "yamnet", flag)(samples) for flag in (False, True))
+    assert np.abs(first - second).max() > 0

@@ -1,0 +1,140 @@
+"""The pipeline as its users run it: dvc repro, dvc exp run, interruptions, a folder of sounds."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from helpers import write_layout
+
+VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+
+
+def test_repro_ends_in_a_report_with_all_five_variants(finished):
+    report = (finished.root / "report" / "demo" / "report.md").read_text()
+    page = (finished.root / "report" / "demo" / "index.html").read_text()
+    for variant in VARIANTS:
+        metrics = json.loads((finished.root / "metrics" / "demo" / f"{variant}.json").read_text())
+        assert metrics["clips"] > 0
+        assert 0 < metrics["mAP"] < 1
+        assert metrics["synthetic"] is True
+        assert metrics["yamnet_trained"] is False
+        assert f"{metrics['mAP']:.3f}" in report
+        assert re.search(rf"\b{variant}\b", page)
+    for text in (report.lower(), page.lower()):
+        assert "synthetic" in text
+        assert "untrained" in text
+
+
+def test_metrics_have_what_the_readme_promises(finished):
+    folder = finished.root / "metrics" / "demo"
+    metrics = json.loads((folder / "joint-bahdanau.json").read_text())
+    assert set(metrics) >= {
+        *("mAP", "mAUC", "d_prime", "d_prime_per_class", "lwlrap", "parameters", "clips"),
+        *("classes_scored", "classes_without_positives"),
+    }
+    classes = pd.read_csv(folder / "joint-bahdanau.classes.csv")
+    assert len(classes) == metrics["classes_scored"] + metrics["classes_without_positives"]
+    assert classes["AP"].mean() == pytest.approx(metrics["mAP"])
+    assert len(pd.read_csv(folder / "joint-bahdanau.history.csv")) == 2
+
+
+def test_saved_scores_give_the_stated_map(finished):
+    from lean_audio.chunks import multi_hot
+    from lean_audio.datasets import load_dataset
+    from lean_audio.metrics import mean_average_precision
+
+    dataset = load_dataset(finished.root / "data" / "demo" / "clips")
+    clips = dataset.clips[dataset.clips["split"] == "eval"]
+    targets = multi_hot(clips["labels"].tolist(), dataset.vocabulary)
+    for variant in VARIANTS:
+        scores = np.load(finished.root / "data" / "demo" / "scores" / f"{variant}.npy")
+        metrics = json.loads((finished.root / "metrics" / "demo" / f"{variant}.json").read_text())
+        assert mean_average_precision(targets, scores) == pytest.approx(metrics["mAP"])
+
+
+def test_a_second_repro_runs_nothing(finished):
+    assert "Running stage" not in finished.run("dvc", "repro")
+    assert "up to date" in finished.run("dvc", "status")
+
+
+def test_another_attention_runs_the_report_alone(finished):
+    finished.run("git", "add", "--all")
+    finished.run("git", "commit", "--quiet", "--message", "results")
+    output = finished.run("dvc", "exp", "run", "--set-param", "attention=affinity")
+    assert re.findall(r"Running stage '(\S+)'", output) == ["report"]
+    assert "joint-affinity" in finished.run("dvc", "metrics", "show")
+    finished.run("git", "checkout", "--quiet", ".")
+    finished.run("dvc", "checkout", "--quiet")
+
+
+def test_a_killed_run_taken_up_again_ends_in_the_same_bytes(finished, make_clone):
+    """A second clone with a cache of its own: nothing can come from the first."""
+    clone = make_clone()
+    process = clone.start("dvc", "repro")
+    deadline = time.monotonic() + 300
+    while not list(clone.root.glob("models/demo/*.h5")) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    time.sleep(12)  # into the training of another variant
+    assert process.poll() is None
+    assert len(list(clone.root.glob("models/demo/*.h5"))) < len(VARIANTS)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    clone.run("dvc", "repro")
+    assert clone.hashes() == finished.hashes()
+
+
+def test_a_folder_of_sounds_is_followed_and_the_demo_stays(finished, tmp_path):
+    splits = {"a": "train", "b": "train", "c": "val", "d": "eval"}
+    root = write_layout(tmp_path / "mine", {name: (s, "Bark,Dog") for name, s in splits.items()})
+    finished.edit("params.yaml", "dataset: demo", "dataset: folder")
+    finished.edit("params.yaml", "root: sounds", f"root: {root}")
+    finished.run("dvc", "repro", "prepare")
+    assert (finished.root / "data" / "folder" / "audio" / "clips.parquet").is_file()
+    assert "up to date" in finished.run("dvc", "status", "prepare")
+    changes = [
+        lambda: soundfile.write(root / "FSD50K.dev_audio" / "a.wav", np.zeros(9000), 16_000),
+        lambda: shutil.copy(root / "FSD50K.dev_audio/a.wav", root / "FSD50K.dev_audio/e.wav"),
+        lambda: (root / "FSD50K.dev_audio" / "e.wav").unlink(),
+        lambda: (root / "FSD50K.ground_truth" / "vocabulary.csv").open("a").write("2,Cat,\n"),
+    ]
+    for change in changes:
+        change()
+        assert "modified" in finished.run("dvc", "status", "download")
+        finished.run("dvc", "repro", "prepare")
+    vocabulary = finished.root / "data" / "folder" / "clips" / "vocabulary.csv"
+    assert "Cat" in vocabulary.read_text()
+    finished.edit("params.yaml", "dataset: folder", "dataset: demo")
+    finished.edit("params.yaml", f"root: {root}", "root: sounds")
+    output = finished.run("dvc", "repro")
+    assert "stages.train" not in output
+    assert "up to date" in finished.run("dvc", "status")
+    assert (finished.root / "metrics" / "folder" / "set_aside.csv").is_file()
+
+
+def test_bad_input_is_one_sentence_and_leaves_nothing(make_clone):
+    clone = make_clone()
+    (clone.root / "sounds" / "FSD50K.ground_truth").mkdir()
+    clone.edit("params.yaml", "dataset: demo", "dataset: folder")
+    output = clone.run("dvc", "repro", fails=True)
+    assert re.findall(r"^error: .*$", output, re.MULTILINE) == [
+        "error: sounds/FSD50K.ground_truth/vocabulary.csv is missing: "
+        "a dataset needs FSD50K's layout (sounds/README.md)"
+    ]
+    assert "Traceback" not in output
+    assert not list(clone.root.glob("data/folder/clips/*"))
+    clone.edit("params.yaml", "dataset: folder", "dataset: esc50")
+    for stage in ("download", "report"):
+        output = clone.stage(stage, fails=True)
+        assert output.startswith("error: params.yaml: dataset: 'esc50'")
+        assert output.count("\n") == 1
+    clone.edit("params.yaml", "dataset: esc50", "dataset: demo")
+    output = clone.stage("train", "lean", fails=True)
+    assert "error: variant: 'lean' is not one of yamnet, " in output
+    assert "Traceback" not in output
