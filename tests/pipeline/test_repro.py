@@ -118,6 +118,22 @@ def test_a_folder_of_sounds_is_followed_and_the_demo_stays(finished, tmp_path):
     assert (finished.root / "metrics" / "folder" / "set_aside.csv").is_file()
 
 
+def test_an_experiment_on_another_dataset_leaves_results_and_cache(finished):
+    """`dvc exp run` takes its own files out of the workspace; results in git must stay."""
+    finished.run("git", "add", "--all")
+    finished.run("git", "commit", "--quiet", "--message", "results")
+    settings = ("--set-param", "dataset=folder", "--set-param", "yamnet.source=nowhere")
+    output = finished.run("dvc", "exp", "run", *settings, fails=True)
+    assert "error: " in output
+    for variant in VARIANTS:
+        assert (finished.root / "metrics" / "demo" / f"{variant}.json").is_file()
+    assert (finished.root / "report" / "demo" / "index.html").is_file()
+    finished.run("git", "checkout", "--quiet", ".")
+    output = finished.run("dvc", "repro")
+    assert not re.search("stages.(train|evaluate|embed)", output)
+    assert "up to date" in finished.run("dvc", "status")
+
+
 def test_bad_input_is_one_sentence_and_leaves_nothing(make_clone):
     clone = make_clone()
     (clone.root / "sounds" / "FSD50K.ground_truth").mkdir()
