@@ -16,8 +16,9 @@ Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
 # libsndfile's notes on a header that promises more audio than the file holds
 _CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_LENGTH = 0x7FFF_0000  # written by recorders that stream and cannot know it
-_OGG_PAGE_BYTES, _OGG_LAST_PAGE = 65_536, 0x04
-_LOSSY_TOLERANCE = 0.99  # lossy formats state their length only roughly
+_PAGE_BYTES, _OGG_LAST_PAGE = 65_536, 0x04
+_MP3_LENGTH_TAGS = (b"Xing\0\0\0", b"Info\0\0\0")
+_ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count what decoders leave out
 
 
 class BadClipError(Exception):
@@ -60,7 +61,7 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
             channels = file.read(dtype="float32", always_2d=True)  # (frames, channels)
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: headerless .raw
         raise BadClipError(f"unreadable: {_reason(error)}") from None
-    if len(channels) < frames * _LOSSY_TOLERANCE:
+    if len(channels) < frames - _ENCODER_PADDING_FRAMES and _states_length(path):
         raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
     if not len(channels):
         raise BadClipError("empty: no samples")
@@ -75,10 +76,19 @@ def _refuse_cut_header(notes: str) -> None:
             raise BadClipError(f"truncated: {held} of {stated} bytes of samples")
 
 
+def _states_length(path: Path) -> bool:
+    """False for an MP3 without a length tag, where libsndfile guesses and often far too high."""
+    if path.suffix.lower() != ".mp3":
+        return True
+    with path.open("rb") as file:
+        start = file.read(_PAGE_BYTES)
+    return any(tag in start for tag in _MP3_LENGTH_TAGS)
+
+
 def _refuse_cut_ogg(path: Path) -> None:
     """The last page of a whole Ogg stream says that it is the last; a page is at most 64 KiB."""
     with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - _OGG_PAGE_BYTES, 0))
+        file.seek(max(path.stat().st_size - _PAGE_BYTES, 0))
         end = file.read()
     page = end.rfind(b"OggS")
     if page < 0 or not end[page + 5] & _OGG_LAST_PAGE:

@@ -74,6 +74,20 @@ def test_silence_is_sound(tmp_path):
     assert len(read_clip(tmp_path / "clip.wav", "HQ")) == 100
 
 
+def test_an_mp3_without_a_length_tag_is_read_for_what_it_holds(tmp_path):
+    """libsndfile only guesses its length; a cut one is a shorter one."""
+    path = tmp_path / "clip.mp3"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 20 * 44100), 44100)
+    tagged = path.read_bytes()
+    assert b"Info\0\0\0" in tagged or b"Xing\0\0\0" in tagged
+    untagged = tagged.replace(b"Info\0", b"\0" * 5).replace(b"Xing\0", b"\0" * 5)
+    path.write_bytes(untagged)
+    whole = len(read_clip(path, "HQ"))
+    assert whole == pytest.approx(20 * 16000, rel=0.01)
+    path.write_bytes(untagged[: len(untagged) // 2])
+    assert len(read_clip(path, "HQ")) == pytest.approx(whole / 2, rel=0.1)
+
+
 def write_bad(path, kind: str) -> None:
     if kind == "nan":
         soundfile.write(path, np.full(1000, np.nan), 16000, subtype="FLOAT")
