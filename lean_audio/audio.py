@@ -77,7 +77,10 @@ def _refuse_cut_header(notes: str) -> None:
 
 
 def _states_length(path: Path) -> bool:
-    """False for an MP3 without a length tag, where libsndfile guesses and often far too high."""
+    """False for an MP3 without a length tag, whose length libsndfile guesses from the bit rate.
+
+    With a variable bit rate the guess can be too high, or too low and then the end is not read.
+    """
     if path.suffix.lower() != ".mp3":
         return True
     with path.open("rb") as file:
