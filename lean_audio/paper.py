@@ -26,17 +26,6 @@ class AblationResult:
 
 
 @dataclass(frozen=True)
-class SystemResult:
-    """Another system's mAP on FSD50K; `parameters` is None where the paper states none."""
-
-    name: str
-    mean_ap: Decimal
-    parameters: str | None = None
-    on_device: bool = False
-    source: str = SOURCE
-
-
-@dataclass(frozen=True)
 class ClassWiseCounts:
     """How many of 200 classes the reference improves: at all, by 5, 10 and 20 %.
 
@@ -75,21 +64,6 @@ ABLATION = (
     AblationResult(
         "joint-bahdanau", "LEAN", Decimal("0.4677"), Decimal("0.944"), Decimal("2.251"), "4.58M"
     ),
-)
-
-SYSTEMS = (
-    SystemResult("CRNN", Decimal("0.417")),
-    SystemResult("VGG-like", Decimal("0.434")),
-    SystemResult("ResNet-18", Decimal("0.373")),
-    SystemResult("DenseNet-121", Decimal("0.425")),
-    SystemResult("Audio Transformer", Decimal("0.537"), "2.3M"),
-    SystemResult("PSLA", Decimal("0.5671"), "13.64M"),
-    SystemResult("BYOL-A", Decimal("0.448"), "6.3M"),
-    SystemResult("PaSST", Decimal("0.653"), "50M"),
-    SystemResult("Wav2CLIP", Decimal("0.4308"), "11M"),
-    SystemResult("TKD Att-RNN", Decimal("0.3471"), "0.2M", on_device=True),
-    SystemResult("TKD MHAtt-RNN", Decimal("0.3317"), on_device=True),
-    SystemResult("TKD CRNN", Decimal("0.3053"), on_device=True),
 )
 
 JOINT_OVER_PROJECTION = ClassWiseCounts("JM over projection", (140, 55, 31, 13))

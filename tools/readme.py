@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lean_audio.errors import LeanError
+from lean_audio.errors import LeanError, run_stage
 from lean_audio.files import write_text
 from lean_audio.report import results_table
 
@@ -27,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

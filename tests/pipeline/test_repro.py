@@ -25,7 +25,7 @@ def test_repro_ends_in_a_report_with_all_five_variants(finished):
         assert 0 < metrics["mAP"] < 1
         assert metrics["synthetic"] is True
         assert metrics["yamnet_trained"] is False
-        assert f"{metrics['mAP']:.3f}" in report
+        assert f"{metrics['mAP']:.4f}" in report
         assert re.search(rf"\b{variant}\b", page)
     for text in (report.lower(), page.lower()):
         assert "synthetic" in text
