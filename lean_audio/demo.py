@@ -24,8 +24,8 @@ Choice = TypeVar("Choice")
 
 MINIMUM_CLIPS = 60  # two of each leaf, one in train and one in eval, and a few in val
 
-# The first, second, ... clip of every leaf goes here: 4/7 train, 1/7 val, 2/7 eval.
-SPLIT_CYCLE = ("train", "eval", "val", "train", "train", "eval", "train")
+# The first, second, ... clip of every leaf goes here: 4/9 train, 1/9 val, 4/9 eval.
+SPLIT_CYCLE = ("train", "eval", "val", "train", "eval", "train", "eval", "train", "eval")
 
 SHORTEST_S, LONGEST_S = 0.3, 6.0
 SOURCE_COUNTS = MappingProxyType({1: 0.6, 2: 0.26, 3: 0.14})
@@ -129,8 +129,8 @@ def render_clip(plan: ClipPlan, seed: int) -> np.ndarray:
 
 
 def _draw_duration_s(rng: np.random.Generator) -> float:
-    """From 0.3 to 6 s, half of the clips under 0.64 s: short ones keep the demo quick to train."""
-    return float(SHORTEST_S * (LONGEST_S / SHORTEST_S) ** rng.uniform() ** 2)
+    """From 0.3 to 6 s, half of the clips under 0.44 s: short ones keep the demo quick to train."""
+    return float(SHORTEST_S * (LONGEST_S / SHORTEST_S) ** rng.uniform() ** 3)
 
 
 def _render_source(rng: np.random.Generator, plan: ClipPlan, leaf: str) -> np.ndarray:

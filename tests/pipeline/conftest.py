@@ -11,7 +11,7 @@ import pytest
 from helpers import ROOT
 from ruamel.yaml import YAML
 
-TINY = [("clips: 420", "clips: 60"), ("epochs: 40", "epochs: 2")]
+TINY = [("clips: 405", "clips: 60"), ("epochs: 40", "epochs: 2")]
 
 
 class Clone:
