@@ -13,7 +13,7 @@ from lean_audio.provenance import print_notices
 
 def main(variant: str) -> None:
     params = load_params()
-    paths = params.paths
+    chosen, paths = params.variant(variant), params.paths
     examples = open_examples(
         paths.audio,
         paths.embeddings,
@@ -23,7 +23,7 @@ def main(variant: str) -> None:
     )
     provenance = read_json(paths.metrics / "provenance.json")
     training = read_json(paths.metrics / f"{variant}.training.json")
-    result = evaluate(params.variant(variant), paths.weights(variant), examples, params.evaluate)
+    result = evaluate(chosen, paths.weights(variant), examples, params.evaluate)
     result.save_scores(paths.scores(variant))
     write_csv(paths.metrics / f"{variant}.classes.csv", result.classes)
     write_json(paths.metrics / f"{variant}.json", result.summary(provenance, training))

@@ -12,14 +12,14 @@ from lean_audio.training import train
 
 def main(variant: str) -> None:
     params = load_params()
-    paths = params.paths
+    chosen, paths = params.variant(variant), params.paths
     vocabulary = load_dataset(paths.clips).vocabulary
     training, validation = (
         open_examples(paths.audio, paths.embeddings, split, vocabulary, params.embed.shard_chunks)
         for split in ("train", "val")
     )
     run = train(
-        params.variant(variant),
+        chosen,
         training,
         validation,
         params.train,

@@ -94,6 +94,6 @@ def test_every_script_is_a_stage():
 
 def test_outputs_of_datasets_live_apart():
     for stage in STAGES.values():
-        for out in [*stage.get("outs", []), *stage.get("metrics", [])]:
+        for out in [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]:
             path = out if isinstance(out, str) else next(iter(out))
             assert "/${dataset}/" in f"{path}/"
