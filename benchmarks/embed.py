@@ -30,10 +30,7 @@ def bare() -> float:
 
 
 def hub_long() -> float:
-    """Seconds of audio, that is two embeddings, a second: the hub model on one long waveform.
-
-    Its hop is 0.48 s, so it computes 2.08 embeddings for each second of audio.
-    """
+    """Embeddings a second of the hub model on one long waveform, whose hop is 0.48 s."""
     import tensorflow_hub as hub
 
     model = hub.load(str(SAVEDMODEL))
