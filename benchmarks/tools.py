@@ -43,6 +43,25 @@ def in_process(module: str, *arguments: str, environment: dict[str, str] | None 
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def bracketed(
+    module: str, measured: str, alternatives: dict[str, dict[str, str]]
+) -> tuple[float, dict[str, float]]:
+    """What `measured` prints, and the mean of what each alternative prints before and after it.
+
+    A shared machine changes its speed by the minute; measured on both sides, the alternatives
+    share the change. alternatives: name -> environment; a name ends at its first space.
+    """
+
+    def measure() -> dict[str, float]:
+        return {
+            name: in_process(module, name.split()[0], environment=environment)
+            for name, environment in alternatives.items()
+        }
+
+    before, ours, after = measure(), in_process(module, measured), measure()
+    return ours, {name: (before[name] + after[name]) / 2 for name in alternatives}
+
+
 def store_noise(folder: Path, clips: int, clip_s: float, hop_s: float) -> None:
     """What `prepare` writes, for noise: `clips` to train, one to validate, one to evaluate."""
     folder.mkdir(parents=True)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lean_audio.audio import SAMPLE_RATE_HZ
-from lean_audio.files import whole
+from lean_audio.files import read_at, whole
 
 CHUNK_SAMPLES = SAMPLE_RATE_HZ  # 1 s
 SAMPLE_BYTES = 2
@@ -61,11 +61,11 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f"shard-{shard:05d}.s16"
 
 
-def read_chunk(folder: Path, shard: int, offset: int, samples: int) -> np.ndarray:
-    """(16000,) int16: the view, repeated until it fills 1 s."""
-    start = offset * SAMPLE_BYTES
-    view = np.fromfile(shard_path(folder, shard), dtype="<i2", count=samples, offset=start)
-    return view if samples == CHUNK_SAMPLES else np.resize(view, CHUNK_SAMPLES)
+def read_chunk(folder: Path, shard: int, offset: int, samples: int, out: np.ndarray) -> None:
+    """Fill `out`, (16000,) int16, with the view, repeated until it fills 1 s."""
+    read_at(shard_path(folder, shard), offset * SAMPLE_BYTES, out[:samples])
+    if samples < CHUNK_SAMPLES:
+        out[:] = np.resize(out[:samples], CHUNK_SAMPLES)
 
 
 def multi_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:
@@ -108,8 +108,10 @@ class Chunks:
 
     def waveforms(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """(rows, 16000) int16, read from disk."""
-        views = self._views[rows].tolist()
-        return np.stack([read_chunk(self.folder, *view) for view in views])
+        waveforms = np.empty((len(rows), CHUNK_SAMPLES), "<i2")
+        for waveform, view in zip(waveforms, self._views[rows].tolist(), strict=True):
+            read_chunk(self.folder, *view, out=waveform)
+        return waveforms
 
     def targets(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """(rows, classes) float32: a chunk is labelled like its clip."""

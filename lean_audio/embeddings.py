@@ -10,7 +10,7 @@ import numpy as np
 from lean_audio.audio import to_float
 from lean_audio.chunks import Chunks, open_chunks
 from lean_audio.datasets import SPLITS
-from lean_audio.files import whole, whole_folder
+from lean_audio.files import read_at, whole, whole_folder
 from lean_audio.logmel import PATCH_SAMPLES, LogMel
 from lean_audio.params import Embed
 from lean_audio.workers import map_shards
@@ -111,8 +111,8 @@ class Embeddings:
 
     def rows(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """(rows, 1024) float32, read from disk by position."""
-        return np.stack([self._row(*divmod(int(row), self.shard_chunks)) for row in rows])
-
-    def _row(self, number: int, row: int) -> np.ndarray:
-        path = shard_path(self.folder, self.split, number)
-        return np.fromfile(path, "<f4", EMBEDDING_UNITS, offset=row * ROW_BYTES)
+        embeddings = np.empty((len(rows), EMBEDDING_UNITS), "<f4")
+        for embedding, row in zip(embeddings, rows, strict=True):
+            number, position = divmod(int(row), self.shard_chunks)
+            read_at(shard_path(self.folder, self.split, number), position * ROW_BYTES, embedding)
+        return embeddings

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from lean_audio.errors import LeanError
 
 
 @contextmanager
@@ -50,6 +53,21 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_at(path: Path, offset_bytes: int, out: np.ndarray) -> None:
+    """Fill `out`, contiguous, with the bytes of the file from `offset_bytes` on.
+
+    Raises LeanError when the file ends before.
+    """
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset_bytes)
+        read_bytes = file.readinto(out)
+    if read_bytes != out.nbytes:
+        raise LeanError(
+            f"{path} ends {out.nbytes - read_bytes} bytes too early: "
+            "delete it and run `dvc repro` again"
+        )
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

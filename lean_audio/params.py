@@ -141,7 +141,7 @@ class Paths(Frozen):
         return self.data / "embeddings"
 
     def weights(self, variant: str) -> Path:
-        return self.models / f"{variant}.weights.h5"
+        return self.models / "heads" / f"{variant}.weights.h5"
 
     def scores(self, variant: str) -> Path:
         return self.data / "scores" / f"{variant}.npy"

@@ -85,12 +85,12 @@ def test_a_killed_run_taken_up_again_ends_in_the_same_bytes(finished, make_clone
         time.sleep(0.2)
     time.sleep(12)  # into the training
     assert process.poll() is None
-    assert not (clone.root / "models/demo/joint-bahdanau.weights.h5").exists()
+    assert not (clone.root / "models/demo/heads/joint-bahdanau.weights.h5").exists()
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     clone.run("dvc", "repro", target)
     hashes = clone.hashes()
-    assert "models/demo/joint-bahdanau.weights.h5" in hashes
+    assert "models/demo/heads/joint-bahdanau.weights.h5" in hashes
     assert "data/demo/scores/joint-bahdanau.npy" in hashes
     assert hashes.items() <= finished.hashes().items()
 
