@@ -62,7 +62,7 @@ def read_at(path: Path, offset_bytes: int, out: np.ndarray) -> None:
     """
     with path.open("rb", buffering=0) as file:
         file.seek(offset_bytes)
-        read_bytes = file.readinto(out)
+        read_bytes = file.readinto(out.data)
     if read_bytes != out.nbytes:
         raise LeanError(
             f"{path} ends {out.nbytes - read_bytes} bytes too early: "
