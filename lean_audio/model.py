@@ -4,20 +4,32 @@ Backend-neutral Keras 3. The backbone is frozen and its embeddings are cached, s
 trainable model takes an embedding and, if it has a wave encoder, the chunk's waveform.
 """
 
+from collections.abc import Callable
+
 import keras
 from keras import layers, ops
 
-from lean_audio.chunks import CHUNK_SAMPLES
 from lean_audio.params import Variant
+from lean_audio.views import CHUNK_SAMPLES
 from lean_audio.yamnet import EMBEDDING_UNITS, build_yamnet
 
 FRAME_SAMPLES = 400  # 25 ms, no overlap
 STEPS = CHUNK_SAMPLES // FRAME_SAMPLES  # 40
 
 
-def build_head(variant: Variant, classes: int) -> keras.Model:
+def bilstm(units: int, sequences: bool, name: str) -> layers.Bidirectional:
+    """(batch, t, d) to (batch, t, 2 * units) or, without sequences, to the last states."""
+    lstm = layers.LSTM(units, return_sequences=sequences, name=f"{name}_lstm")
+    return layers.Bidirectional(lstm, name=name)
+
+
+Recurrent = Callable[[int, bool, str], keras.Layer]
+
+
+def build_head(variant: Variant, classes: int, recurrent: Recurrent = bilstm) -> keras.Model:
     """Inputs: embedding (batch, 1024)[, waveform (batch, 16000)]; output: scores (batch, classes).
 
+    recurrent: makes the wave encoder's layers; another one may compute the same in another way.
     Raises nothing of its own: Variant has checked that the parts fit.
     """
     embedding = keras.Input((EMBEDDING_UNITS,), name="embedding")
@@ -26,27 +38,22 @@ def build_head(variant: Variant, classes: int) -> keras.Model:
         features = layers.Dense(variant.projection_units, name="projection")(embedding)
     if variant.encoder_units:
         inputs["waveform"] = keras.Input((CHUNK_SAMPLES,), name="waveform")
-        context = _context(variant, features, inputs["waveform"])
+        context = _context(variant, features, inputs["waveform"], recurrent)
         features = layers.Concatenate(name="joint")([features, context])
     scores = layers.Dense(classes, activation="sigmoid", name="scores")(features)
     return keras.Model(inputs, scores, name="head")
 
 
-def _context(variant: Variant, projected, waveform):
+def _context(variant: Variant, projected, waveform, recurrent: Recurrent):
     """(batch, 2 * encoder_units): what the wave encoder adds to the projected embedding."""
     attends = variant.attention != "none"
     frames = layers.Reshape((STEPS, FRAME_SAMPLES), name="frames")(waveform)
-    encoded = _bilstm(variant.encoder_units, True, "encoder_1")(frames)
-    encoded = _bilstm(variant.encoder_units, attends, "encoder_2")(encoded)
+    encoded = recurrent(variant.encoder_units, True, "encoder_1")(frames)
+    encoded = recurrent(variant.encoder_units, attends, "encoder_2")(encoded)
     if not attends:
         return encoded  # each direction's last state, which has heard the whole second
     context, _ = build_attention(variant)(projected, encoded)
     return context
-
-
-def _bilstm(units: int, sequences: bool, name: str) -> layers.Bidirectional:
-    lstm = layers.LSTM(units, return_sequences=sequences, name=f"{name}_lstm")
-    return layers.Bidirectional(lstm, name=name)
 
 
 def build_attention(variant: Variant) -> keras.Layer:

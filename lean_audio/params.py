@@ -12,6 +12,15 @@ from lean_audio.errors import LeanError
 
 Attention = Literal["none", "affinity", "bahdanau"]
 DatasetName = Literal["demo", "folder"]
+Scheme = Literal[
+    "float32",
+    "float16",
+    "dynamic_int8",
+    "weight_only_int8",
+    "selective_int8",
+    "int4",
+    "full_int8",
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 HopS = Annotated[float, Field(ge=0.01, le=1)]
@@ -102,6 +111,29 @@ class Variant(Frozen):
         return self
 
 
+class Quantize(Frozen):
+    """Which variant is made into .tflite files, by which schemes."""
+
+    variant: str  # headline | one of variants
+    schemes: tuple[Scheme, ...]
+    probe_clips: Positive
+    int4_max_drop: Share
+    selective_max_drop: Share
+
+    @model_validator(mode="after")
+    def has_a_yardstick(self) -> "Quantize":
+        if "float32" not in self.schemes or len(set(self.schemes)) < len(self.schemes):
+            raise ValueError("schemes are each named once, float32 among them")
+        return self
+
+
+class Device(Frozen):
+    max_drop: Share
+    resamples: Positive
+    timed_chunks: Positive
+    threads: Annotated[tuple[Positive, ...], Field(min_length=1)]
+
+
 class Compute(Frozen):
     """How the work is done, never what comes out: no stage depends on it."""
 
@@ -143,6 +175,14 @@ class Paths(Frozen):
     def weights(self, variant: str) -> Path:
         return self.models / "heads" / f"{variant}.weights.h5"
 
+    @property
+    def device(self) -> Path:
+        return self.models / "device"
+
+    @property
+    def shipped(self) -> Path:
+        return self.models / "lean.tflite"
+
     def scores(self, variant: str) -> Path:
         return self.data / "scores" / f"{variant}.npy"
 
@@ -158,6 +198,8 @@ class Params(Frozen):
     embed: Embed
     train: Train
     evaluate: Evaluate
+    quantize: Quantize
+    device: Device
     compute: Compute
 
     @model_validator(mode="after")
@@ -169,9 +211,23 @@ class Params(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def quantized_exists(self) -> "Params":
+        if self.quantized not in self.variants:
+            raise ValueError(
+                f"quantize.variant {self.quantize.variant!r} is not headline or one of "
+                f"{', '.join(self.variants)}"
+            )
+        return self
+
     @property
     def headline(self) -> str:
         return f"joint-{self.attention}"
+
+    @property
+    def quantized(self) -> str:
+        """The variant that is made into .tflite files."""
+        return self.headline if self.quantize.variant == "headline" else self.quantize.variant
 
     @cached_property
     def paths(self) -> Paths:

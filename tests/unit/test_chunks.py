@@ -7,15 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lean_audio.chunks import (
-    CHUNK_SAMPLES,
     Chunks,
-    chunk_views,
     index_chunks,
     multi_hot,
     open_chunks,
     save_tables,
     shard_path,
 )
+from lean_audio.views import CHUNK_SAMPLES, chunk_views
 
 
 @pytest.mark.parametrize(

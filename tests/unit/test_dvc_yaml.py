@@ -11,7 +11,12 @@ ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 NO_DEPENDENCY = {"compute"}  # how, never what
-DERIVED = {"paths": {"dataset"}, "synthetic": {"dataset"}, "root": {"dataset", "datasets"}}
+DERIVED = {
+    "paths": {"dataset"},
+    "synthetic": {"dataset"},
+    "root": {"dataset", "datasets"},
+    "quantized": {"attention", "quantize.variant"},
+}
 
 
 def module_path(name: str) -> Path | None:

@@ -1,0 +1,182 @@
+"""`lean-audio`: tag sounds on the command line with a shipped .tflite, without TensorFlow."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from lean_audio.audio import BadClipError, read_clip
+from lean_audio.errors import LeanError, listed
+from lean_audio.output import WRITERS, Result, Rows, print_card
+from lean_audio.pcm import ENCODINGS, read_pcm
+from lean_audio.tagger import Span, Tagger, clip_scores
+
+MODEL_VARIABLE = "LEAN_AUDIO_MODEL"
+STDIN = "-"
+SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {
+    *(".aif", ".opus", ".oga", ".wave")
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Exit code 0: all well; 1: some files could not be tagged; 2: none could, or a bad call."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        code = chosen.run(chosen)
+    except LeanError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except KeyboardInterrupt:  # how a live stream ends
+        code = 130
+    raise SystemExit(code)
+
+
+def predict(chosen: argparse.Namespace) -> int:
+    tagger = Tagger(find_model(chosen.model))
+    rows = Rows(tagger, chosen.top, chosen.threshold)
+    writer = WRITERS[chosen.format](rows, chosen.timeline)
+    if chosen.inputs == [STDIN]:
+        return _predict_stream(tagger, writer, chosen)
+    files = list(find_files(chosen.inputs))
+    if chosen.plot and len(files) > 1 and chosen.plot.suffix:
+        raise LeanError(f"--plot {chosen.plot}: of {len(files)} files; name a directory instead")
+    failed = 0
+    for file in files:
+        try:
+            samples = read_clip(file, tagger.card["resampler"])
+        except BadClipError as error:
+            print(f"error: {file}: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        spans = list(tagger.spans(samples))
+        writer.clip(Result(str(file), spans, clip_scores(spans)))
+        if chosen.plot:
+            _plot(chosen.plot, file, samples, spans, tagger)
+    writer.close()
+    return 0 if not failed else 1 if failed < len(files) else 2
+
+
+def _predict_stream(tagger: Tagger, writer, chosen: argparse.Namespace) -> int:
+    """Print each chunk when it is whole; memory does not grow with the length of the stream."""
+    if not chosen.rate:
+        raise LeanError("-: raw samples on standard input need --rate, in Hz, for example 16000")
+    blocks = read_pcm(
+        sys.stdin.buffer,
+        rate_hz=chosen.rate,
+        channels=chosen.channels,
+        encoding=chosen.encoding,
+        resampler=tagger.card["resampler"],
+        block_s=tagger.card["hop_s"],
+    )
+    total, count = np.zeros(len(tagger.labels)), 0
+    last: Span | None = None
+    for span in tagger.stream(blocks):
+        writer.span(STDIN, span)
+        total, count, last = total + span.scores, count + 1, span
+    if last is None:
+        raise LeanError("-: no samples on standard input")
+    if not chosen.timeline:
+        mean = (total / count).astype(np.float32)
+        writer.clip(Result(STDIN, [Span(0.0, last.end_s, mean)], mean))
+    writer.close()
+    return 0
+
+
+def _plot(target: Path, file: Path, samples: np.ndarray, spans: list[Span], tagger: Tagger) -> None:
+    from lean_audio.plot import save_timeline
+
+    path = target if target.suffix else target / f"{file.stem}.png"
+    save_timeline(path, samples, spans, tagger.labels, title=file.name)
+
+
+def info(chosen: argparse.Namespace) -> int:
+    tagger = Tagger(find_model(chosen.model_file))
+    print_card(tagger.path, tagger.labels, tagger.card)
+    return 0
+
+
+def find_model(named: Path | None) -> Path:
+    """The model named, or that of $LEAN_AUDIO_MODEL, or the only models/*/lean.tflite here."""
+    if named or os.environ.get(MODEL_VARIABLE):
+        return named or Path(os.environ[MODEL_VARIABLE])
+    found = sorted(Path("models").glob("*/lean.tflite"))
+    if len(found) != 1:
+        seen = f"several in models/ ({listed(found)})" if found else "no models/*/lean.tflite here"
+        raise LeanError(f"no model is named and there is {seen}: set --model or {MODEL_VARIABLE}")
+    return found[0]
+
+
+def find_files(inputs: Sequence[str]) -> Iterator[Path]:
+    """Files as they are named; of a directory, all with the suffix of a sound, sorted."""
+    for name in inputs:
+        if name == STDIN:
+            raise LeanError("-: standard input cannot be mixed with files")
+        path = Path(name)
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        if not found:
+            raise LeanError(f"{path}: no sound in this directory ({listed(sorted(SUFFIXES), 40)})")
+        yield from found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lean-audio", description="Tag sounds with a LEAN model.")
+    commands = parser.add_subparsers(required=True, metavar="predict|info")
+    tag = commands.add_parser("predict", help="print the labels of sounds")
+    tag.set_defaults(run=predict)
+    tag.add_argument("inputs", nargs="+", metavar="FILE|DIR|-", help="-: raw samples on stdin")
+    tag.add_argument("--model", type=Path, help="a .tflite file; default: the one in models/")
+    tag.add_argument("--top", type=_top, metavar="N|all", help="labels to print; default 5")
+    tag.add_argument(
+        "--threshold",
+        type=_threshold,
+        metavar="auto|X",
+        help="only labels from this score on; auto: each label's own, as in the model",
+    )
+    tag.add_argument("--timeline", action="store_true", help="one row a chunk, not one a clip")
+    tag.add_argument("--plot", type=Path, metavar="PNG|DIR", help="draw the timeline")
+    tag.add_argument("--format", choices=sorted(WRITERS), default="table")
+    tag.add_argument("--rate", type=_positive, metavar="HZ", help="of raw samples on stdin")
+    tag.add_argument("--channels", type=_positive, default=1, help="of raw samples; default 1")
+    tag.add_argument(
+        "--encoding", choices=sorted(ENCODINGS), default="s16le", help="of raw samples"
+    )
+    show = commands.add_parser("info", help="show what is inside a model file")
+    show.set_defaults(run=info)
+    show.add_argument("model_file", type=Path, nargs="?", metavar="MODEL")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _top(text: str) -> int | None:
+    return sys.maxsize if text == "all" else _positive(text)
+
+
+def _threshold(text: str) -> str | float:
+    if text == "auto":
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not auto or a number from 0 to 1")
+    return value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Measure every .tflite as its users would run it: quality, size, time and memory."""
+
+import platform
+import resource
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lean_audio.audio import to_float
+from lean_audio.bootstrap import map_drop_interval
+from lean_audio.device_scoring import Clips, score_file
+from lean_audio.errors import LeanError
+from lean_audio.metrics import mean_average_precision
+from lean_audio.params import Device
+from lean_audio.runtime import Runtime
+
+TURNS = 10  # each model runs in so many blocks, in turn with the others
+WARM_UP = 3  # runs at the head of a block that are not counted
+MEMORY_RUNS = 20
+
+
+def measure(
+    folder: Path,
+    evaluation: Clips,
+    exact: np.ndarray,
+    settings: Device,
+    *,
+    yardstick: str,
+    seed: int,
+    workers: int,
+) -> dict[str, Any]:
+    """The content of metrics/<dataset>/device.json.
+
+    exact: (clips, classes) scores of float32 Keras; yardstick: name of the plain YAMNet's file.
+    """
+    models = sorted(folder.glob("*.tflite"))
+    schemes = [model for model in models if model.name != yardstick]
+    targets = evaluation.targets()
+    quality = {
+        model.stem: _quality(model, evaluation, targets, exact, settings, seed, workers)
+        for model in schemes
+    }
+    latency = _in_fresh_process(time_models, models, _waveforms(evaluation), settings)
+    memory = {model.stem: _in_fresh_process(memory_mb, model) for model in models}
+    return {
+        "mAP_keras": mean_average_precision(targets, exact),
+        "clips": len(targets),
+        "processor": platform.machine(),
+        "shipped": choose(quality, settings.max_drop),
+        "yardstick": {"latency": latency.pop(Path(yardstick).stem)},
+        "schemes": {
+            name: {**quality[name], "latency": latency[name], "peak_memory_mb": memory[name]}
+            for name in quality
+        },
+    }
+
+
+def choose(quality: dict[str, dict[str, Any]], max_drop: float) -> str:
+    """The smallest scheme that loses at most `max_drop` of mAP; float32 loses none."""
+    within = [name for name, scheme in quality.items() if scheme["mAP_drop"] <= max_drop]
+    return min(within or ["float32"], key=lambda name: (quality[name]["bytes"], name))
+
+
+def _quality(
+    model: Path,
+    evaluation: Clips,
+    targets: np.ndarray,
+    exact: np.ndarray,
+    settings: Device,
+    seed: int,
+    workers: int,
+) -> dict[str, Any]:
+    scores = score_file(model, evaluation, workers)
+    if not np.isfinite(scores).all():
+        raise LeanError(f"{model}: some scores are not finite")
+    mean_ap = mean_average_precision(targets, scores)
+    difference = np.abs(scores - exact)
+    return {
+        "bytes": model.stat().st_size,
+        "mAP": mean_ap,
+        "mAP_drop": mean_average_precision(targets, exact) - mean_ap,
+        "mAP_drop_ci95": map_drop_interval(targets, exact, scores, settings.resamples, seed),
+        "score_difference_mean": float(difference.mean()),
+        "score_difference_max": float(difference.max()),
+    }
+
+
+def _waveforms(clips: Clips, count: int = 50) -> np.ndarray:
+    chunks = clips.open()
+    return to_float(chunks.waveforms(np.linspace(0, len(chunks) - 1, count, dtype=int)))
+
+
+def time_models(models: list[Path], waveforms: np.ndarray, settings: Device) -> dict[str, Any]:
+    """name -> threads -> median and 95th percentile in ms of one chunk.
+
+    The models take turns, so that a change of the machine's speed hits all of them.
+    """
+    measured: dict[str, Any] = {model.stem: {} for model in models}
+    for threads in settings.threads:
+        runtimes = {model.stem: Runtime(model, threads) for model in models}
+        taken: dict[str, list[float]] = {name: [] for name in runtimes}
+        for _ in range(TURNS):
+            for name, runtime in runtimes.items():
+                taken[name] += _block_ms(runtime, waveforms, settings.timed_chunks // TURNS)
+        for name, block_ms in taken.items():
+            median, p95 = np.percentile(block_ms, [50, 95])
+            measured[name][str(threads)] = {"median_ms": float(median), "p95_ms": float(p95)}
+    return measured
+
+
+def _block_ms(runtime: Runtime, waveforms: np.ndarray, runs: int) -> list[float]:
+    taken = []
+    for run in range(WARM_UP + max(runs, 1)):
+        start = time.perf_counter()
+        runtime(waveforms[run % len(waveforms)])
+        taken.append((time.perf_counter() - start) * 1e3)
+    return taken[WARM_UP:]
+
+
+def memory_mb(model: Path) -> float:
+    """What loading and running the model adds to the peak memory of a process, in MB."""
+    before = _peak_mb()
+    runtime = Runtime(model)
+    for _ in range(MEMORY_RUNS):
+        runtime(np.zeros(16_000, np.float32))
+    return _peak_mb() - before
+
+
+def _peak_mb() -> float:
+    """This process's own peak; getrusage alone may report its parent's on Linux."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def _in_fresh_process(work, *arguments):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()

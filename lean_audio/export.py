@@ -1,0 +1,102 @@
+"""One float32 .tflite that takes the raw waveform: log-mel, backbone and head in one graph.
+
+Batch 1 and built-in operations only. The wave encoder is computed by LoopBiLSTM, which gives what
+Keras's layer gives in half the time: on a phone's one core the recurrent part is most of the cost.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from lean_audio.logmel import LogMel
+from lean_audio.model import build_head
+from lean_audio.params import Variant
+from lean_audio.tflite_file import with_named_ends
+from lean_audio.views import CHUNK_SAMPLES
+from lean_audio.yamnet import load_yamnet
+
+
+class LoopBiLSTM(keras.layers.Layer):
+    """keras.layers.Bidirectional(LSTM) for inference on one chunk: (1, t, d) -> (1, t, 2 * units).
+
+    The input's product is taken for all steps at once, and one loop runs both directions.
+    Without sequences the result is each direction's last state, (1, 2 * units).
+    """
+
+    def __init__(self, units: int, sequences: bool, name: str):
+        super().__init__(name=name)
+        self.units, self.sequences = units, sequences
+
+    def build(self, input_shape):
+        shapes = {
+            "kernel": (input_shape[-1], 4 * self.units),
+            "recurrent": (self.units, 4 * self.units),
+            "bias": (4 * self.units,),
+        }
+        self.directions = [
+            [self.add_weight(name=f"{way}_{name}", shape=shape) for name, shape in shapes.items()]
+            for way in ("forward", "backward")
+        ]
+
+    def compute_output_shape(self, input_shape):
+        steps = input_shape[1:-1] if self.sequences else ()
+        return (input_shape[0], *steps, 2 * self.units)
+
+    def call(self, inputs):
+        steps, units = inputs.shape[1], self.units
+        forth = inputs[0]  # (t, d)
+        both = zip((forth, tf.reverse(forth, [0])), self.directions, strict=True)
+        driven = tf.stack([tf.matmul(x, kernel) + bias for x, (kernel, _, bias) in both], 1)
+        recurrent = [weights[1] for weights in self.directions]
+
+        def step(t, hidden, cell, states):
+            fed_back = [tf.matmul(hidden[way : way + 1], recurrent[way]) for way in (0, 1)]
+            gates = tf.concat(fed_back, 0) + tf.gather(driven, t)
+            i, f, candidate, o = tf.split(gates, 4, -1)
+            cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(candidate)
+            hidden = tf.sigmoid(o) * tf.tanh(cell)
+            return t + 1, hidden, cell, xla.dynamic_update_slice(states, hidden[None], [t, 0, 0])
+
+        zeros = tf.zeros((2, units))
+        _, hidden, _, states = tf.while_loop(
+            lambda t, *_: t < steps, step, (0, zeros, zeros, tf.zeros((steps, 2, units)))
+        )
+        if not self.sequences:
+            return tf.reshape(hidden, (1, 2 * units))
+        return tf.concat([states[:, 0], tf.reverse(states[:, 1], [0])], -1)[None]
+
+
+def export_tagger(
+    variant: Variant, classes: int, yamnet: Path, head: Path, mean_normalization: bool
+) -> bytes:
+    """waveform (1, 16000) in [-1, 1) to scores (1, classes)."""
+    trained = build_head(variant, classes)
+    trained.load_weights(head)
+    model = build_head(variant, classes, LoopBiLSTM)
+    model.set_weights(trained.get_weights())
+    backbone, log_mel = load_yamnet(yamnet), LogMel(mean_normalization)
+
+    def tag(waveform):
+        inputs = {"embedding": backbone(log_mel(waveform), training=False), "waveform": waveform}
+        return model({name: inputs[name] for name in model.input}, training=False)
+
+    return _convert(tag)
+
+
+def export_backbone(yamnet: Path) -> bytes:
+    """Plain YAMNet: waveform (1, 16000) to embedding (1, 1024)."""
+    backbone, log_mel = load_yamnet(yamnet), LogMel()
+    return _convert(lambda waveform: backbone(log_mel(waveform), training=False))
+
+
+def _convert(function: Callable) -> bytes:
+    """Frozen first: the converter can lose the weights of a function that it freezes itself."""
+    signature = [tf.TensorSpec((1, CHUNK_SAMPLES), tf.float32, name="waveform")]
+    graph = tf.function(function, input_signature=signature, autograph=False)
+    frozen = convert_variables_to_constants_v2(graph.get_concrete_function())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    return with_named_ends(converter.convert())

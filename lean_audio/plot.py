@@ -1,0 +1,46 @@
+"""A picture of one clip: its spectrogram over the activity of its strongest labels."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lean_audio.audio import SAMPLE_RATE_HZ, to_float
+from lean_audio.files import whole
+from lean_audio.tagger import Span
+
+LABELS = 10
+FFT_SAMPLES, HOP_SAMPLES = 512, 160
+
+
+def save_timeline(
+    path: Path, samples: np.ndarray, spans: list[Span], labels: list[str], title: str
+) -> None:
+    """Write a PNG. samples: (n,) int16 at 16 kHz; the labels shown have the highest peaks."""
+    from matplotlib.figure import Figure
+
+    scores = np.array([span.scores for span in spans])  # (chunks, classes)
+    shown = np.argsort(-scores.max(axis=0), kind="stable")[:LABELS]
+    edges = [span.start_s for span in spans] + [spans[-1].end_s]
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    sound, activity = figure.subplots(2, 1, sharex=True)
+    _draw_spectrogram(sound, to_float(samples))
+    image = activity.pcolormesh(
+        edges, np.arange(len(shown) + 1), scores[:, shown].T, vmin=0, vmax=1
+    )
+    activity.set_yticks(np.arange(len(shown)) + 0.5, [labels[index] for index in shown])
+    activity.invert_yaxis()
+    activity.set_xlabel("time (s)")
+    figure.colorbar(image, ax=activity, label="score")
+    sound.set_title(title)
+    with whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def _draw_spectrogram(axes, waveform: np.ndarray) -> None:
+    waveform = np.pad(waveform, (0, max(FFT_SAMPLES - len(waveform), 0)))
+    frames = np.lib.stride_tricks.sliding_window_view(waveform, FFT_SAMPLES)[::HOP_SAMPLES]
+    magnitude = np.abs(np.fft.rfft(frames * np.hanning(FFT_SAMPLES)))
+    decibels = 20 * np.log10(np.maximum(magnitude.T, 1e-4))
+    extent = (0, len(waveform) / SAMPLE_RATE_HZ, 0, SAMPLE_RATE_HZ / 2000)
+    axes.imshow(decibels, origin="lower", aspect="auto", extent=extent, cmap="magma")
+    axes.set_ylabel("frequency (kHz)")

@@ -1,0 +1,196 @@
+"""Make one waveform-in .tflite a scheme out of a trained variant, each with its metadata."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lean_audio.audio import SAMPLE_RATE_HZ, to_float
+from lean_audio.calibration import best_thresholds, platt
+from lean_audio.device_scoring import Clips, score_file, some_clips
+from lean_audio.errors import LeanError
+from lean_audio.files import whole, whole_folder
+from lean_audio.params import Prepare, Quantize, Variant
+from lean_audio.probing import probe
+from lean_audio.recipes import MIXES, Mix, quantize
+from lean_audio.tflite_file import LABELS_FILE, finish
+from lean_audio.views import CHUNK_SAMPLES
+
+CARD_FILE = "lean.json"
+BACKBONE_FILE = "yamnet.tflite"
+CALIBRATION_CHUNKS = 100
+PROBED = {"selective_int8": "dynamic", "int4": "int4"}  # scheme -> what some groups become
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the files are made from. variant's name, its parts, and where its weights are."""
+
+    name: str
+    variant: Variant
+    yamnet: Path
+    head: Path
+    mean_normalization: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """lean.json in every file: what a program must know to use the model as it was measured."""
+
+    variant: str
+    dataset: str
+    synthetic: bool
+    yamnet_trained: bool
+    sample_rate_hz: int
+    chunk_samples: int
+    hop_s: float
+    tail: str
+    resampler: str
+    thresholds: list[float]
+    calibration: dict[str, list[float]]
+    decisions: str
+    float_model_sha256: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """mixes: of each scheme; failures: why a scheme has no file; sensitivity: of the groups."""
+
+    mixes: dict[str, Mix]
+    failures: dict[str, str]
+    sensitivity: pd.DataFrame
+
+
+def describe(name: str, provenance: dict[str, Any], prepare: Prepare) -> dict[str, Any]:
+    """The fields of Card that do not come from the model itself."""
+    dataset, yamnet = provenance["dataset"], provenance["yamnet"]
+    return {
+        "variant": name,
+        "dataset": dataset["name"],
+        "synthetic": dataset["synthetic"],
+        "yamnet_trained": yamnet["trained"],
+        "hop_s": prepare.hop_s.eval,
+        "tail": prepare.tail,
+        "resampler": prepare.resampler,
+        "licence": "Code and YAMNet: Apache-2.0. Trained on "
+        f"{dataset['origin']}: the licences of these sounds hold for what is made from them.",
+    }
+
+
+def make_files(
+    source: Source,
+    validation: Clips,
+    folder: Path,
+    settings: Quantize,
+    known: dict[str, Any],
+    *,
+    seed: int,
+    workers: int,
+) -> Made:
+    """Write <scheme>.tflite for each scheme and yamnet.tflite, the yardstick, to `folder`.
+
+    known: the fields of Card that `describe` gives.
+    Raises LeanError when the float32 model cannot be made; another scheme's failure is returned.
+    """
+    with whole_folder(folder) as temporary:
+        bare = temporary / "bare.tflite"
+        reason = in_own_process(_export, source, len(validation.vocabulary), bare, temporary)
+        if reason:
+            raise LeanError(f"{source.name} could not be made a .tflite: {reason}")
+        card = _card(bare, validation, known, workers)
+        mixes, sensitivity = _mixes(bare, validation, settings, seed, workers)
+        failures = {}
+        for scheme, mix in mixes.items():
+            path = temporary / f"{scheme}.tflite"
+            reason = in_own_process(_write, bare, mix, validation, card, scheme, path)
+            if reason:
+                failures[scheme] = reason
+                print(f"{scheme}: no file, {reason}")
+        bare.unlink()
+    return Made(mixes, failures, sensitivity)
+
+
+def in_own_process(work: Callable[..., None], *arguments: Any) -> str | None:
+    """Do the work in a fresh process; None, or why it failed, a crash of the process included."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            pool.submit(work, *arguments).result()
+        except BrokenProcessPool:
+            return "the converter crashed"
+        except Exception as error:  # of a converter that is not ours: reported, not fatal
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return None
+
+
+def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
+    from lean_audio.export import export_backbone, export_tagger
+
+    model.write_bytes(
+        export_tagger(
+            source.variant, classes, source.yamnet, source.head, source.mean_normalization
+        )
+    )
+    (folder / BACKBONE_FILE).write_bytes(export_backbone(source.yamnet))
+
+
+def _card(model: Path, validation: Clips, known: dict[str, Any], workers: int) -> Card:
+    scores, targets = score_file(model, validation, workers), validation.targets()
+    slopes, intercepts = platt(targets, scores)
+    return Card(
+        **known,
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        chunk_samples=CHUNK_SAMPLES,
+        thresholds=_rounded(best_thresholds(targets, scores)),
+        calibration={"slope": _rounded(slopes), "intercept": _rounded(intercepts)},
+        decisions=f"highest F1 and Platt's fit on {len(scores)} validation clips, float32 scores",
+        float_model_sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
+    )
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _mixes(
+    model: Path, validation: Clips, settings: Quantize, seed: int, workers: int
+) -> tuple[dict[str, Mix], pd.DataFrame]:
+    clips = some_clips(validation, settings.probe_clips, seed)
+    budgets = {"selective_int8": settings.selective_max_drop, "int4": settings.int4_max_drop}
+    mixes, tables = {}, []
+    for scheme in settings.schemes:
+        if scheme in PROBED:
+            mixes[scheme], table = probe(model, PROBED[scheme], clips, budgets[scheme], workers)
+            tables.append(table)
+        else:
+            mixes[scheme] = MIXES[scheme]
+    return mixes, pd.concat(tables) if tables else pd.DataFrame()
+
+
+def _write(model: Path, mix: Mix, clips: Clips, card: Card, scheme: str, path: Path) -> None:
+    content = quantize(model.read_bytes(), mix, _samples(clips) if "static" in mix.values() else ())
+    files = {
+        LABELS_FILE: "".join(f"{label}\n" for label in clips.vocabulary),
+        CARD_FILE: json.dumps({"scheme": scheme, **asdict(card)}),
+    }
+    description = f"Scores of {len(clips.vocabulary)} sounds in 1 s of audio ({scheme})"
+    name = f"LEAN {card.variant}"
+    finished = finish(
+        content, files, name=name, description=description, sample_rate_hz=SAMPLE_RATE_HZ
+    )
+    with whole(path) as temporary:
+        temporary.write_bytes(finished)
+
+
+def _samples(clips: Clips) -> list[np.ndarray]:
+    chunks = clips.open()
+    rows = np.linspace(0, len(chunks) - 1, min(CALIBRATION_CHUNKS, len(chunks)), dtype=int)
+    return [waveform[None] for waveform in to_float(chunks.waveforms(rows))]

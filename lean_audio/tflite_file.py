@@ -1,0 +1,157 @@
+"""The .tflite file: the same model in fewer bytes, and its metadata where other tools look.
+
+The flatbuffer holds a ModelMetadata under TFLITE_METADATA (labels, input format), as MediaPipe
+and Android Studio read it; the files it names follow the flatbuffer as a zip archive.
+"""
+
+import io
+import zipfile
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as tflite
+
+LABELS_FILE = "labels.txt"
+METADATA_NAME = b"TFLITE_METADATA"
+PARSER_VERSION = "1.3.0"  # of the metadata schema: the first with audio properties
+BUFFER_ALIGNMENT = 16  # bytes, as the schema demands of tensor data
+EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip entry must have a time
+INPUT, OUTPUT = "waveform", "scores"
+
+
+class SharingBuilder(flatbuffers.Builder):
+    """Writes equal vectors once.
+
+    Every weight quantized by channel has a vector of zero points, 8 bytes each and all of them 0:
+    written once a length instead of once a tensor they cost 0.1 MB less in 4.9 MB.
+    """
+
+    def __init__(self):
+        super().__init__(1 << 20)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._written:
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
+
+    def StartVector(self, elemSize, numElems, alignment):  # noqa: N802, N803
+        if elemSize == 1:
+            alignment = BUFFER_ALIGNMENT
+        return super().StartVector(elemSize, numElems, alignment)
+
+
+def read_flatbuffer(content: bytes) -> tflite.ModelT:
+    """Unpack a .tflite, with the tensor data that lie behind the flatbuffer brought inside."""
+    model = tflite.ModelT.InitFromObj(tflite.Model.GetRootAs(content, 0))
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            stop = buffer.offset + buffer.size
+            buffer.data = np.frombuffer(content[buffer.offset : stop], np.uint8)
+            buffer.offset = buffer.size = 0
+    return model
+
+
+def write_flatbuffer(model: tflite.ModelT) -> bytes:
+    builder = SharingBuilder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def operation_names(content: bytes) -> list[str]:
+    """Of every operation's first output, in every subgraph."""
+    return [
+        graph.tensors[operation.outputs[0]].name.decode()
+        for graph in read_flatbuffer(content).subgraphs
+        for operation in graph.operators
+    ]
+
+
+def with_named_ends(content: bytes) -> bytes:
+    """The model with its input and output named, and a signature that says so."""
+    model = read_flatbuffer(content)
+    main = model.subgraphs[0]
+    ends = ((INPUT, main.inputs[0]), (OUTPUT, main.outputs[0]))
+    for name, tensor in ends:
+        main.tensors[tensor].name = name
+    inputs, outputs = ([tflite.TensorMapT(name, tensor)] for name, tensor in ends)
+    model.signatureDefs = [tflite.SignatureDefT(inputs, outputs, "serving_default", 0)]
+    return write_flatbuffer(model)
+
+
+def finish(
+    content: bytes, files: dict[str, str], *, name: str, description: str, sample_rate_hz: int
+) -> bytes:
+    """The model with metadata and the files that it names, without the names of inner tensors.
+
+    files: name -> text; labels.txt, one label a line, is among them.
+    """
+    model = read_flatbuffer(content)
+    _drop_names(model)
+    metadata = _metadata(name, description, sample_rate_hz, list(files))
+    model.buffers.append(_buffer(metadata))
+    entry = tflite.MetadataT(name=METADATA_NAME, buffer=len(model.buffers) - 1)
+    model.metadata = [*(model.metadata or []), entry]
+    return write_flatbuffer(model) + _archive(files)
+
+
+def _drop_names(model: tflite.ModelT) -> None:
+    main = model.subgraphs[0]
+    for graph in model.subgraphs:
+        ends = {*graph.inputs, *graph.outputs} if graph is main else set()
+        for number, tensor in enumerate(graph.tensors):
+            if number not in ends:
+                tensor.name = None
+
+
+def _buffer(content: bytes) -> tflite.BufferT:
+    return tflite.BufferT(data=np.frombuffer(content, np.uint8))
+
+
+def _metadata(name: str, description: str, sample_rate_hz: int, files: list[str]) -> bytes:
+    from mediapipe.tasks.metadata import metadata_schema_py_generated as schema  # takes seconds
+
+    audio = schema.AudioPropertiesT(sampleRate=sample_rate_hz, channels=1)
+    sound = schema.TensorMetadataT(
+        name=INPUT,
+        description="1 s of mono sound, samples in [-1, 1)",
+        content=schema.ContentT(schema.ContentProperties.AudioProperties, audio),
+    )
+    labels = schema.AssociatedFileT(
+        LABELS_FILE, "One label a line", schema.AssociatedFileType.TENSOR_AXIS_LABELS
+    )
+    scores = schema.TensorMetadataT(
+        name=OUTPUT,
+        description="independent scores in [0, 1], one a label",
+        content=schema.ContentT(
+            schema.ContentProperties.FeatureProperties, schema.FeaturePropertiesT()
+        ),
+        associatedFiles=[labels],
+    )
+    others = [
+        schema.AssociatedFileT(file, "Everything else", schema.AssociatedFileType.DESCRIPTIONS)
+        for file in files
+        if file != LABELS_FILE
+    ]
+    model = schema.ModelMetadataT(
+        name=name,
+        description=description,
+        license="Apache-2.0; see lean.json",
+        subgraphMetadata=[
+            schema.SubGraphMetadataT(inputTensorMetadata=[sound], outputTensorMetadata=[scores])
+        ],
+        associatedFiles=others,
+        minParserVersion=PARSER_VERSION,
+    )
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"M001")
+    return bytes(builder.Output())
+
+
+def _archive(files: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), text)
+    return packed.getvalue()

@@ -1,0 +1,37 @@
+"""Run every .tflite over the evaluation clips; ship the smallest that loses nothing to speak of."""
+
+import shutil
+
+import numpy as np
+
+from lean_audio.datasets import load_dataset
+from lean_audio.device import measure
+from lean_audio.device_scoring import all_clips
+from lean_audio.errors import run_stage
+from lean_audio.files import read_json, whole, write_json
+from lean_audio.params import load_params
+from lean_audio.provenance import print_notices
+from lean_audio.quantize import BACKBONE_FILE
+
+
+def main() -> None:
+    params = load_params()
+    paths = params.paths
+    measured = measure(
+        paths.device,
+        all_clips(paths.audio, "eval", load_dataset(paths.clips).vocabulary),
+        np.load(paths.scores(params.quantized)),
+        params.device,
+        yardstick=BACKBONE_FILE,
+        seed=params.seed,
+        workers=params.compute.workers,
+    )
+    write_json(paths.metrics / "device.json", {"variant": params.quantized, **measured})
+    with whole(paths.shipped) as temporary:
+        shutil.copyfile(paths.device / f"{measured['shipped']}.tflite", temporary)
+    print(f"{paths.shipped}: {measured['shipped']}")
+    print_notices(read_json(paths.metrics / "provenance.json"))
+
+
+if __name__ == "__main__":
+    run_stage(main)
