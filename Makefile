@@ -12,11 +12,12 @@ export PATH := $(BIN):$(PATH)
 
 setup: $(READY)
 
-$(READY): $(LOCK) requirements/uv.lock
+$(READY): $(LOCK) requirements/uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 12) or sys.exit("error: Python %d.%d is not supported: use 3.11 or 3.12, for example make PYTHON=python3.11" % v)'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
 	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --python $(BIN)/python -r $(LOCK)
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	touch $@
 
 repro: setup
@@ -37,6 +38,6 @@ readme: setup
 # Resolve the dependencies anew. Hashes, no URLs.
 COMPILE := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header
 lock: setup
-	$(COMPILE) --upgrade pyproject.toml --extra dev -o requirements/cpu.lock
-	$(COMPILE) --upgrade pyproject.toml --extra dev --extra gpu -c requirements/cpu.lock -o requirements/gpu.lock
+	$(COMPILE) --upgrade pyproject.toml --extra pipeline --extra dev -o requirements/cpu.lock
+	$(COMPILE) --upgrade pyproject.toml --extra pipeline --extra dev --extra gpu -c requirements/cpu.lock -o requirements/gpu.lock
 	echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock

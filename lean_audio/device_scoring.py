@@ -1,6 +1,7 @@
 """Score clips with .tflite files, on all cores, as the mean of their chunks' scores."""
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from lean_audio.audio import to_float
 from lean_audio.chunks import Chunks, open_chunks
 from lean_audio.recipes import Mix, quantize
 from lean_audio.runtime import Runtime
-from lean_audio.workers import map_shards
+from lean_audio.workers import map_in_pool, map_shards
+
+SHARE_CLIPS = 64
 
 
 @dataclass(frozen=True)
@@ -51,20 +54,28 @@ def some_clips(clips: Clips, count: int, seed: int) -> Clips:
 
 
 def score_mixes(
-    model: Path, mixes: Sequence[Mix], clips: Clips, workers: int, title: str
+    pool: ProcessPoolExecutor, model: Path, mixes: Sequence[Mix], clips: Clips, title: str
 ) -> list[np.ndarray]:
-    """(clips, classes) float32 for each mix of the float32 model; a mix a worker at a time."""
-    jobs = [Job(model, mix, clips) for mix in mixes]
-    return list(map_shards(score, jobs, workers=workers, title=title))
+    """(clips, classes) float32 for each mix of the float32 model."""
+    shares = _shares(clips)
+    jobs = [Job(model, mix, share) for mix in mixes for share in shares]
+    scores = list(map_in_pool(pool, score, jobs, title=title))
+    size = len(shares)
+    return [np.concatenate(scores[start : start + size]) for start in range(0, len(scores), size)]
 
 
-def score_file(model: Path, clips: Clips, workers: int, share: int = 64) -> np.ndarray:
-    """(clips, classes) float32 of one file; `share` clips a worker at a time."""
-    jobs = [
-        Job(model, {}, replace(clips, rows=clips.rows[start : start + share]))
-        for start in range(0, len(clips.rows), share)
-    ]
+def score_file(model: Path, clips: Clips, workers: int) -> np.ndarray:
+    """(clips, classes) float32 of one file."""
+    jobs = [Job(model, {}, share) for share in _shares(clips)]
     return np.concatenate(list(map_shards(score, jobs, workers=workers, title=model.stem)))
+
+
+def _shares(clips: Clips) -> list[Clips]:
+    """As much as one worker takes at a time."""
+    return [
+        replace(clips, rows=clips.rows[start : start + SHARE_CLIPS])
+        for start in range(0, len(clips.rows), SHARE_CLIPS)
+    ]
 
 
 def score(job: Job) -> np.ndarray:

@@ -66,6 +66,25 @@ ABLATION = (
     ),
 )
 
+
+@dataclass(frozen=True)
+class OnDeviceResult:
+    """One small model that the paper runs on a device; cells that it does not print are empty."""
+
+    name: str
+    mean_ap: Decimal
+    megabytes: str = ""
+    ms_per_s: str = ""
+    source: str = SOURCE
+
+
+ON_DEVICE = (
+    OnDeviceResult("LEAN, 8 bits", Decimal("0.445"), "4.5", "65 (Galaxy S21)"),
+    OnDeviceResult("TKD Att-RNN", Decimal("0.3471")),
+    OnDeviceResult("TKD MHAtt-RNN", Decimal("0.3317")),
+    OnDeviceResult("TKD CRNN", Decimal("0.3053")),
+)
+
 JOINT_OVER_PROJECTION = ClassWiseCounts("JM over projection", (140, 55, 31, 13))
 ATTENTION_OVER_PROJECTION = ClassWiseCounts("LEAN over projection", (135, 53, 30, 14))
 ATTENTION_OVER_JOINT = ClassWiseCounts(

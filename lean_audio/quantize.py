@@ -111,7 +111,7 @@ def make_files(
         failures = {}
         for scheme, mix in mixes.items():
             path = temporary / f"{scheme}.tflite"
-            reason = in_own_process(_write, bare, mix, validation, card, scheme, path)
+            reason = in_own_process(write_file, bare, mix, validation, card, scheme, path)
             if reason:
                 failures[scheme] = reason
                 print(f"{scheme}: no file, {reason}")
@@ -175,7 +175,7 @@ def _mixes(
     return mixes, pd.concat(tables) if tables else pd.DataFrame()
 
 
-def _write(model: Path, mix: Mix, clips: Clips, card: Card, scheme: str, path: Path) -> None:
+def write_file(model: Path, mix: Mix, clips: Clips, card: Card, scheme: str, path: Path) -> None:
     content = quantize(model.read_bytes(), mix, _samples(clips) if "static" in mix.values() else ())
     files = {
         LABELS_FILE: "".join(f"{label}\n" for label in clips.vocabulary),

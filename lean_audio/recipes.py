@@ -18,6 +18,7 @@ from ai_edge_quantizer.qtyping import (
 from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 
 from lean_audio.params import Scheme
+from lean_audio.runtime import quiet_stderr
 from lean_audio.tflite_file import operation_names
 
 EVERYTHING = ".*"
@@ -37,11 +38,14 @@ GROUPS = {
 }
 Mix = dict[str, str]
 Samples = Sequence[np.ndarray]
+# A depthwise kernel has 9 weights a channel: 8 bits and a scale save nothing over 16 bits, and
+# rounding them is three quarters of the score error of 8-bit weights (measured on minifsd).
+BASE: Mix = {EVERYTHING: "int8", "stem and depthwise": "float16"}
 MIXES: dict[Scheme, Mix] = {
     "float32": {},
     "float16": {EVERYTHING: "float16"},
     "dynamic_int8": {EVERYTHING: "dynamic"},
-    "weight_only_int8": {EVERYTHING: "int8"},
+    "weight_only_int8": BASE,
     "full_int8": {EVERYTHING: "static"},
 }
 
@@ -53,7 +57,11 @@ def quantize(content: bytes, mix: Mix, calibration: Samples = ()) -> bytes:
     """
     if not mix:
         return content
-    quantizer = Quantizer(content)
+    with quiet_stderr():
+        return _quantize(Quantizer(content), mix, calibration)
+
+
+def _quantize(quantizer: Quantizer, mix: Mix, calibration: Samples) -> bytes:
     for group, kind in mix.items():
         _ADD[kind](quantizer, GROUPS.get(group, group), TFLOperationName.ALL_SUPPORTED)
     ranges = None

@@ -17,6 +17,7 @@ from lean_audio import paper
 from lean_audio.errors import LeanError
 from lean_audio.files import write_text
 from lean_audio.params import Attention
+from lean_audio.report_device import read_device
 
 Record = Mapping[str, Any]
 Scores = Mapping[str, float]  # average precision by class label
@@ -233,7 +234,8 @@ def summarize(measured: Measured, attention: Attention) -> Record:
 
 def render(metrics_dir: Path, out_dir: Path, attention: Attention) -> None:
     """Write `report.md` and `index.html` into `out_dir`; `attention` names the headline variant."""
-    content = summarize(read_measured(metrics_dir), attention)
+    measured = summarize(read_measured(metrics_dir), attention)
+    content = {**measured, "device": read_device(metrics_dir)}
     pages = {name: _render_template(f"{name}.j2", content) for name in ("report.md", "index.html")}
     for name, page in pages.items():
         write_text(out_dir / name, page)

@@ -19,7 +19,7 @@ class Runtime:
     def __init__(self, model: Path | bytes, threads: int = 1, name: str = "the model"):
         content = model.read_bytes() if isinstance(model, Path) else model
         try:
-            with _without_chatter():
+            with quiet_stderr():
                 self._interpreter = Interpreter(model_content=content, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError):
@@ -41,8 +41,8 @@ class Runtime:
 
 
 @contextmanager
-def _without_chatter() -> Iterator[None]:
-    """LiteRT greets on the process's standard error; keep that line out of users' pipes."""
+def quiet_stderr() -> Iterator[None]:
+    """For libraries that greet, or draw bars, on the process's standard error."""
     sys.stderr.flush()
     saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

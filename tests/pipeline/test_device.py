@@ -1,0 +1,235 @@
+"""The shipped model and its command line, on what a real `dvc repro` left."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from lean_audio.chunks import multi_hot
+from lean_audio.datasets import load_dataset
+from lean_audio.metrics import mean_average_precision
+from lean_audio.recipes import BASE
+from lean_audio.tagger import Tagger, read_card
+
+SCHEMES = ("float32", "float16", "dynamic_int8", "weight_only_int8", "selective_int8", "int4")
+
+
+def lean_audio(*arguments: object, stdin: bytes = b"", code: int = 0, cwd: Path | None = None):
+    command = [sys.executable, "-m", "lean_audio.cli", *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd)
+    assert done.returncode == code, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def rows(done) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(done.stdout.decode())))
+
+
+@pytest.fixture(scope="session")
+def model(finished) -> Path:
+    return finished.root / "models" / "demo" / "lean.tflite"
+
+
+@pytest.fixture
+def sound(tmp_path) -> Path:
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, 40_000), 16_000)
+    return path
+
+
+def test_every_scheme_has_a_file_or_a_reason(finished):
+    metrics = finished.root / "metrics" / "demo"
+    measured = json.loads((metrics / "device.json").read_text())
+    failures = json.loads((metrics / "quantize.json").read_text())["failures"]
+    assert set(SCHEMES) <= set(measured["schemes"])
+    assert set(measured["schemes"]) | set(failures) == {*SCHEMES, "full_int8"}
+    for name, scheme in measured["schemes"].items():
+        path = finished.root / "models" / "demo" / "device" / f"{name}.tflite"
+        assert scheme["bytes"] == path.stat().st_size
+        low, high = scheme["mAP_drop_ci95"]
+        assert low <= high
+        assert set(scheme["latency"]) == {"1", "2"}
+        assert scheme["peak_memory_mb"] > 0
+        assert read_card(path)[1]["scheme"] == name
+
+
+def test_float32_on_device_has_keras_map_and_the_shipped_file_is_the_smallest_as_good(finished):
+    measured = json.loads((finished.root / "metrics/demo/device.json").read_text())
+    schemes = measured["schemes"]
+    assert schemes["float32"]["score_difference_max"] <= 1e-4
+    assert schemes["float32"]["mAP"] == pytest.approx(measured["mAP_keras"], abs=1e-3)
+    good = [name for name, row in schemes.items() if row["mAP_drop"] <= 0.002]
+    assert measured["shipped"] == min(good, key=lambda name: schemes[name]["bytes"])
+    shipped = (finished.root / "models/demo/lean.tflite").read_bytes()
+    device = finished.root / "models/demo/device"
+    assert shipped == (device / f"{measured['shipped']}.tflite").read_bytes()
+
+
+def test_device_scores_give_the_stated_map(finished):
+    dataset = load_dataset(finished.root / "data/demo/clips")
+    clips = dataset.clips[dataset.clips["split"] == "eval"]
+    targets = multi_hot(clips["labels"].tolist(), dataset.vocabulary)
+    exact = np.load(finished.root / "data/demo/scores/joint-bahdanau.npy")
+    measured = json.loads((finished.root / "metrics/demo/device.json").read_text())
+    assert mean_average_precision(targets, exact) == pytest.approx(measured["mAP_keras"])
+
+
+def test_sensitivity_has_every_group_twice_and_the_mix_is_the_chosen_ones(finished):
+    metrics = finished.root / "metrics" / "demo"
+    table = pd.read_csv(metrics / "sensitivity.csv")
+    mixes = json.loads((metrics / "quantize.json").read_text())["mixes"]
+    for scheme, kind in (("int4", "int4"), ("selective_int8", "dynamic")):
+        chosen = table[(table["kind"] == kind) & table["chosen"]]["group"]
+        assert BASE | dict.fromkeys(chosen, kind) == mixes[scheme]
+    assert table["kind"].value_counts().to_dict() == {"int4": 18, "dynamic": 18}
+
+
+def test_the_report_sets_the_files_beside_the_papers(finished):
+    for name in ("report.md", "index.html"):
+        text = (finished.root / "report" / "demo" / name).read_text()
+        for scheme in SCHEMES:
+            assert scheme in text
+        assert "paper: TKD Att-RNN" in text
+        assert "0.3471" in text
+        assert "plain YAMNet, float32 (yardstick)" in text
+
+
+def test_predict_gives_the_pipelines_scores(finished):
+    """Fifty evaluation clips, decoded anew by the command line, against the evaluate stage."""
+    clips = pd.read_parquet(finished.root / "data/demo/audio/clips.parquet")
+    names = clips[clips["split"] == "eval"]["clip"].tolist()[:50]
+    scores = np.load(finished.root / "data/demo/scores/joint-bahdanau.npy")
+    audio = finished.root / "data/demo/raw/FSD50K.eval_audio"
+    files = [next(audio.glob(f"{name}.*")) for name in names]
+    model = finished.root / "models/demo/device/float32.tflite"
+    done = lean_audio("predict", *files, "--model", model, "--top", "all", "--format", "csv")
+    labels = Tagger(model).labels
+    table = pd.DataFrame(rows(done)).pivot(index="file", columns="label", values="score")
+    ours = table.loc[[str(file) for file in files], labels].astype(float).to_numpy()
+    assert len(ours) == len(files) >= 20
+    assert np.abs(ours - scores[: len(ours)]).max() <= 1e-4
+
+
+def test_stream_and_file_agree_on_the_command_line(model, sound):
+    settings = ("--model", model, "--top", "all", "--format", "csv", "--timeline")
+    from_file = rows(lean_audio("predict", sound, *settings))
+    pcm = soundfile.read(sound, dtype="int16")[0].tobytes()
+    stream = rows(lean_audio("predict", "-", "--rate", 16_000, *settings, stdin=pcm))
+    keys = ("start_s", "end_s", "label", "score")
+    assert [[r[k] for k in keys] for r in stream] == [[r[k] for k in keys] for r in from_file]
+    assert {row["file"] for row in stream} == {"-"}
+    assert len({row["start_s"] for row in stream}) == 4  # 2.5 s at a hop of 0.5 s
+
+
+def test_a_chunk_is_printed_while_the_stream_is_still_open(model):
+    command = [sys.executable, "-m", "lean_audio.cli", "predict", "-", "--rate", "16000"]
+    process = subprocess.Popen(
+        [*command, "--model", str(model), "--timeline"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=False,
+    )
+    assert process.stdin and process.stdout
+    process.stdin.write(np.zeros(16_000, "<i2").tobytes())
+    process.stdin.flush()
+    assert b"0.00 -     1.00 s" in process.stdout.readline()  # and nothing has been closed
+    process.stdin.close()
+    process.stdout.read()
+    assert process.wait() == 0
+
+
+def test_formats_thresholds_and_short_sounds(model, tmp_path):
+    soundfile.write(tmp_path / "short.flac", np.full(800, 0.1), 8000)
+    one = lean_audio("predict", tmp_path, "--model", model, "--format", "json")
+    content = json.loads(one.stdout)
+    assert (content["start_s"], content["end_s"], len(content["labels"])) == (0.0, 0.1, 5)
+    scores = [label["score"] for label in content["labels"]]
+    assert scores == sorted(scores, reverse=True)
+    least = scores[1]
+    some = lean_audio(
+        "predict", tmp_path, "--model", model, "--format", "json", "--threshold", least
+    )
+    assert len(json.loads(some.stdout)["labels"]) == 2
+    auto = lean_audio("predict", tmp_path, "--model", model, "--threshold", "auto", "--top", 1)
+    assert "short.flac  (0.10 s)" in auto.stdout.decode()
+
+
+def test_plot_writes_a_picture(model, sound, tmp_path):
+    lean_audio("predict", sound, "--model", model, "--plot", tmp_path / "out.png")
+    picture = (tmp_path / "out.png").read_bytes()
+    assert picture.startswith(b"\x89PNG") and len(picture) > 10_000
+
+
+def test_info_shows_what_is_inside(model):
+    text = lean_audio("info", model).stdout.decode()
+    for part in ("scheme:", "dataset: demo", "synthetic: True", "hop_s: 0.5", "licence:"):
+        assert part in text
+
+
+def test_the_only_model_here_is_found(finished, sound):
+    done = lean_audio("predict", sound, cwd=finished.root)
+    assert b"noise.wav" in done.stdout
+
+
+def test_starting_up_imports_no_tensorflow_and_no_keras():
+    code = "import lean_audio.cli, sys; print([m for m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    modules = {name.split(".")[0] for name in eval(done.stdout)}  # noqa: S307
+    assert "ai_edge_litert" in modules
+    assert not modules & {"tensorflow", "keras", "pandas", "sklearn", "matplotlib", "librosa"}
+
+
+def test_one_bad_file_is_reported_and_the_rest_go_on(model, sound, tmp_path):
+    bad = tmp_path / "bad.wav"
+    bad.write_text("not audio")
+    done = lean_audio("predict", bad, sound, "--model", model, code=1)
+    assert done.stderr.decode().startswith(f"error: {bad}: unreadable")
+    assert b"noise.wav" in done.stdout
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[tuple, bytes, str]]:
+    """name -> arguments, standard input, what the sentence must say."""
+    (folder / "text.wav").write_text("not audio")
+    soundfile.write(folder / "empty.wav", np.empty(0), 16_000)
+    soundfile.write(folder / "nan.wav", np.full(100, np.nan, "f4"), 16_000, subtype="FLOAT")
+    (folder / "junk.tflite").write_bytes(b"junk")
+    (folder / "none").mkdir()
+    return {
+        "not audio": ((folder / "text.wav",), b"", "unreadable"),
+        "zero samples": ((folder / "empty.wav",), b"", "no samples"),
+        "NaN": ((folder / "nan.wav",), b"", "NaN"),
+        "no such file": ((folder / "gone.wav",), b"", "gone.wav"),
+        "no sound in the directory": ((folder / "none",), b"", "no sound in this directory"),
+        "not a model": (("x.wav", "--model", folder / "junk.tflite"), b"", "no LEAN metadata"),
+        "no model": (("x.wav", "--model", folder / "gone.tflite"), b"", "no such model file"),
+        "format": (("x.wav", "--format", "xml"), b"", "invalid choice: 'xml'"),
+        "threshold": (("x.wav", "--threshold", "2"), b"", "from 0 to 1"),
+        "top": (("x.wav", "--top", "0"), b"", "whole number above 0"),
+        "stdin without a rate": (("-",), b"", "--rate"),
+        "stdin without samples": (("-", "--rate", "16000"), b"", "no samples"),
+        "stdin cut": (("-", "--rate", "16000"), b"123", "within a frame"),
+    }
+
+
+@pytest.mark.parametrize("case", range(13))
+def test_bad_input_is_one_sentence_and_exit_code_2(model, tmp_path, case):
+    arguments, stdin, says = list(bad_inputs(tmp_path).values())[case]
+    if "--model" not in arguments:
+        arguments = (*arguments, "--model", model)
+    done = lean_audio("predict", *arguments, stdin=stdin, code=2)
+    assert says in done.stderr.decode()
+
+
+def test_a_model_without_metadata_is_refused(finished, tmp_path):
+    content = (finished.root / "models/demo/device/yamnet.tflite").read_bytes()
+    (tmp_path / "bare.tflite").write_bytes(content)
+    done = lean_audio("info", tmp_path / "bare.tflite", code=2)
+    assert "has no LEAN metadata" in done.stderr.decode()
