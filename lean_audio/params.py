@@ -118,6 +118,7 @@ class Quantize(Frozen):
     schemes: tuple[Scheme, ...]
     probe_clips: Positive
     int4_max_drop: Share
+    int4_enough_bytes: Positive
     selective_max_drop: Share
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 Each group is given the coarser kind while all others stay as they are in BASE, and the validation
 clips of the probe are scored. Then the groups are gone through, the least harm for each byte saved
 first (or the least harm, where a kind saves no bytes), and each joins those already chosen unless
-the loss of mAP of them all on the probe would leave the budget.
+the loss of mAP of them all on the probe would leave the budget, until the file is small enough.
 """
 
 from concurrent.futures import ProcessPoolExecutor
@@ -21,23 +21,27 @@ SAVES_BYTES = ("int4",)
 
 
 def probe(
-    model: Path, kind: str, clips: Clips, max_drop: float, workers: int
+    model: Path, kind: str, clips: Clips, max_drop: float, workers: int, *, enough_bytes: int = 0
 ) -> tuple[Mix, pd.DataFrame]:
     """The mix that was chosen for `kind`, and the table of what each group does.
 
+    enough_bytes: no group is added to a mix whose file is this small already.
     Table, in the order of trial: group, kind, bytes saved against BASE, mAP drop and mean absolute
-    score difference against the float32 model, mAP drop of the group with those chosen before it,
-    and whether it was chosen.
+    score difference against the float32 model, mAP drop of the group with those chosen before it
+    (NaN if not tried), and whether it was chosen.
     """
+    content = model.read_bytes()
     with open_pool(workers) as pool:
         exact, table = _alone(pool, model, kind, clips)
-        mix, drops = BASE, []
-        for group in table["group"]:
+        mix, drops = BASE, dict.fromkeys(table["group"], np.nan)
+        for group in drops:
+            if len(quantize(content, mix)) <= enough_bytes:
+                break
             joined = mix | {group: kind}
             (scores,) = score_mixes(pool, model, [joined], clips, f"{kind}: {group}")
-            drops.append(_drop(clips.targets(), exact, scores))
-            mix = joined if drops[-1] <= max_drop else mix
-    table["joined_mAP_drop"] = drops
+            drops[group] = _drop(clips.targets(), exact, scores)
+            mix = joined if drops[group] <= max_drop else mix
+    table["joined_mAP_drop"] = list(drops.values())
     table["chosen"] = [mix.get(group) == kind for group in table["group"]]
     return mix, table
 

@@ -164,11 +164,19 @@ def _mixes(
     model: Path, validation: Clips, settings: Quantize, seed: int, workers: int
 ) -> tuple[dict[str, Mix], pd.DataFrame]:
     clips = some_clips(validation, settings.probe_clips, seed)
-    budgets = {"selective_int8": settings.selective_max_drop, "int4": settings.int4_max_drop}
+    limits = {
+        "selective_int8": {"max_drop": settings.selective_max_drop},
+        "int4": {
+            "max_drop": settings.int4_max_drop,
+            "enough_bytes": settings.int4_enough_bytes,
+        },
+    }
     mixes, tables = {}, []
     for scheme in settings.schemes:
         if scheme in PROBED:
-            mixes[scheme], table = probe(model, PROBED[scheme], clips, budgets[scheme], workers)
+            mixes[scheme], table = probe(
+                model, PROBED[scheme], clips, workers=workers, **limits[scheme]
+            )
             tables.append(table)
         else:
             mixes[scheme] = MIXES[scheme]

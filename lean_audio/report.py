@@ -243,6 +243,6 @@ def render(metrics_dir: Path, out_dir: Path, attention: Attention) -> None:
 
 def results_table(metrics_dirs: Sequence[Path]) -> str:
     """The README's table: the paper's parameters and mAP, and our mAP on each dataset."""
-    runs = [read_measured(metrics_dir) for metrics_dir in metrics_dirs]
-    content = {"runs": [{**caveats(run), "measured": run} for run in runs], "paper": paper}
-    return _render_template("results.md.j2", content)
+    read = [(read_measured(folder), read_device(folder)) for folder in metrics_dirs]
+    runs = [{**caveats(run), "measured": run, "device": device} for run, device in read]
+    return _render_template("results.md.j2", {"runs": runs, "paper": paper})

@@ -18,15 +18,16 @@ def read_device(metrics_dir: Path) -> Record | None:
         return None
     measured, made = read_json(device), read_json(quantized)
     yardstick = measured["yardstick"]["latency"]
+    schemes = [_row(name, row, yardstick) for name, row in measured["schemes"].items()]
     return {
         "variant": measured["variant"],
         "mAP_keras": measured["mAP_keras"],
         "shipped": measured["shipped"],
         "threads": list(yardstick),
         "yardstick": yardstick,
-        "schemes": [_row(name, row, yardstick) for name, row in measured["schemes"].items()],
+        "schemes": schemes,
+        "shipped_row": next(row for row in schemes if row["name"] == measured["shipped"]),
         "failures": made["failures"],
-        "mixes": {name: _grouped(mix) for name, mix in made["mixes"].items() if len(mix) > 1},
         "sensitivity": _numbers(sensitivity),
     }
 
@@ -37,19 +38,15 @@ def _row(name: str, measured: Record, yardstick: Record) -> Record:
     return {"name": name, "megabytes": measured["bytes"] / 1e6, "against": against, **measured}
 
 
-def _grouped(mix: Record) -> dict[str, list[str]]:
-    """Kind -> groups, without the entry for all the others."""
-    kinds: dict[str, list[str]] = {}
-    for group, kind in list(mix.items())[1:]:
-        kinds.setdefault(kind, []).append(group)
-    return kinds
-
-
 def _numbers(path: Path) -> list[Record]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     measured = ("saved_bytes", "mAP_drop", "score_difference", "joined_mAP_drop")
     return [
-        {**row, **{name: float(row[name]) for name in measured}, "chosen": row["chosen"] == "True"}
+        {
+            **row,
+            **{name: float(row[name] or "nan") for name in measured},
+            "chosen": row["chosen"] == "True",
+        }
         for row in rows
     ]
