@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from lean_audio.errors import LeanError
+from lean_audio.paths import Paths
 
 Attention = Literal["none", "affinity", "bahdanau"]
 DatasetName = Literal["demo", "folder"]
@@ -139,53 +140,6 @@ class Compute(Frozen):
     """How the work is done, never what comes out: no stage depends on it."""
 
     workers: Annotated[int, Field(ge=0)]
-
-
-class Paths(Frozen):
-    """Where one dataset's files live; datasets never share a file."""
-
-    data: Path
-    metrics: Path
-    models: Path
-    report: Path
-
-    @classmethod
-    def of(cls, dataset: str) -> "Paths":
-        return cls(**{top: Path(top, dataset) for top in cls.model_fields})
-
-    @property
-    def raw(self) -> Path:
-        return self.data / "raw"
-
-    @property
-    def clips(self) -> Path:
-        return self.data / "clips"
-
-    @property
-    def yamnet(self) -> Path:
-        return self.data / "yamnet"
-
-    @property
-    def audio(self) -> Path:
-        return self.data / "audio"
-
-    @property
-    def embeddings(self) -> Path:
-        return self.data / "embeddings"
-
-    def weights(self, variant: str) -> Path:
-        return self.models / "heads" / f"{variant}.weights.h5"
-
-    @property
-    def device(self) -> Path:
-        return self.models / "device"
-
-    @property
-    def shipped(self) -> Path:
-        return self.models / "lean.tflite"
-
-    def scores(self, variant: str) -> Path:
-        return self.data / "scores" / f"{variant}.npy"
 
 
 class Params(Frozen):
