@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 
-PARTS = ("decode", "embed", "train", "memory")
+PARTS = ("decode", "embed", "train", "memory", "predict")
 
 
 def main() -> None:
