@@ -22,6 +22,7 @@ from lean_audio.runtime import Runtime
 TURNS = 10  # each model runs in so many blocks, in turn with the others
 WARM_UP = 3  # runs at the head of a block that are not counted
 MEMORY_RUNS = 20
+LINUX = sys.platform == "linux"
 
 
 def measure(
@@ -123,22 +124,23 @@ def _block_ms(runtime: Runtime, waveforms: np.ndarray, runs: int) -> list[float]
 
 
 def memory_mb(model: Path) -> float:
-    """What loading and running the model adds to the peak memory of a process, in MB."""
-    before = _peak_mb()
+    """What loading and running the model adds, at its peak, to the memory of a process, in MB."""
+    before = _memory_mb("VmRSS")
+    if LINUX:
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     runtime = Runtime(model)
     for _ in range(MEMORY_RUNS):
         runtime(np.zeros(16_000, np.float32))
-    return _peak_mb() - before
+    return _memory_mb("VmHWM") - before
 
 
-def _peak_mb() -> float:
-    """This process's own peak; getrusage alone may report its parent's on Linux."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+def _memory_mb(field: str) -> float:
+    """VmRSS: resident now; VmHWM: at the peak. Other systems know the peak alone."""
+    if not LINUX:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
 
 
 def _in_fresh_process(work, *arguments):

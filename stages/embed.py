@@ -4,8 +4,9 @@ from lean_audio.datasets import load_dataset
 from lean_audio.embeddings import embed
 from lean_audio.errors import run_stage
 from lean_audio.files import write_json
+from lean_audio.notices import print_notices
 from lean_audio.params import load_params
-from lean_audio.provenance import describe, print_notices
+from lean_audio.provenance import describe
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from lean_audio.datasets import load_dataset
 from lean_audio.errors import run_stage
 from lean_audio.evaluation import evaluate
 from lean_audio.files import read_json, write_csv, write_json
+from lean_audio.notices import print_notices
 from lean_audio.params import load_params
-from lean_audio.provenance import print_notices
 
 
 def main(variant: str) -> None:

@@ -9,8 +9,8 @@ from lean_audio.device import measure
 from lean_audio.device_scoring import all_clips
 from lean_audio.errors import run_stage
 from lean_audio.files import read_json, whole, write_json
+from lean_audio.notices import print_notices
 from lean_audio.params import load_params
-from lean_audio.provenance import print_notices
 from lean_audio.quantize import BACKBONE_FILE
 
 
