@@ -31,29 +31,31 @@ def measure(
     exact: np.ndarray,
     settings: Device,
     *,
-    yardstick: str,
+    parts: Path,
     seed: int,
     workers: int,
 ) -> dict[str, Any]:
     """The content of metrics/<dataset>/device.json.
 
-    exact: (clips, classes) scores of float32 Keras; yardstick: name of the plain YAMNet's file.
+    exact: (clips, classes) scores of float32 Keras; parts: folder of log_mel.tflite, the front
+    end, and yamnet.tflite, front end and backbone, which are timed with the schemes' files.
     """
-    models = sorted(folder.glob("*.tflite"))
-    schemes = [model for model in models if model.name != yardstick]
+    schemes = sorted(folder.glob("*.tflite"))
     targets = evaluation.targets()
     quality = {
         model.stem: _quality(model, evaluation, targets, exact, settings, seed, workers)
         for model in schemes
     }
+    models = [*sorted(parts.glob("*.tflite")), *schemes]
     latency = _in_fresh_process(time_models, models, _waveforms(evaluation), settings)
-    memory = {model.stem: _in_fresh_process(memory_mb, model) for model in models}
+    memory = {model.stem: _in_fresh_process(memory_mb, model) for model in schemes}
     return {
         "mAP_keras": mean_average_precision(targets, exact),
         "clips": len(targets),
         "processor": platform.machine(),
         "shipped": choose(quality, settings.max_drop),
-        "yardstick": {"latency": latency.pop(Path(yardstick).stem)},
+        "front_end": {"latency": latency["log_mel"]},
+        "yardstick": {"latency": latency["yamnet"]},
         "schemes": {
             name: {**quality[name], "latency": latency[name], "peak_memory_mb": memory[name]}
             for name in quality

@@ -93,6 +93,12 @@ def export_backbone(yamnet: Path) -> bytes:
     return _convert(lambda waveform: backbone(log_mel(waveform), training=False))
 
 
+def export_log_mel() -> bytes:
+    """The front end alone: waveform (1, 16000) to patch (1, 96, 64)."""
+    log_mel = LogMel()
+    return _convert(lambda waveform: log_mel(waveform))
+
+
 def _convert(function: Callable) -> bytes:
     """Frozen first: the converter can lose the weights of a function that it freezes itself."""
     signature = [tf.TensorSpec((1, CHUNK_SAMPLES), tf.float32, name="waveform")]

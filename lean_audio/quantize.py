@@ -25,7 +25,7 @@ from lean_audio.tflite_file import LABELS_FILE, finish
 from lean_audio.views import CHUNK_SAMPLES
 
 CARD_FILE = "lean.json"
-BACKBONE_FILE = "yamnet.tflite"
+PARTS_FOLDER = "parts"  # of the network, to be timed: log_mel.tflite, and yamnet.tflite on top
 CALIBRATION_CHUNKS = 100
 PROBED = {"selective_int8": "dynamic", "int4": "int4"}  # scheme -> what some groups become
 
@@ -96,7 +96,7 @@ def make_files(
     seed: int,
     workers: int,
 ) -> Made:
-    """Write <scheme>.tflite for each scheme and yamnet.tflite, the yardstick, to `folder`.
+    """Write <scheme>.tflite for each scheme, and the parts that are timed beside, to `folder`.
 
     known: the fields of Card that `describe` gives.
     Raises LeanError when the float32 model cannot be made; another scheme's failure is returned.
@@ -132,14 +132,17 @@ def in_own_process(work: Callable[..., None], *arguments: Any) -> str | None:
 
 
 def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
-    from lean_audio.export import export_backbone, export_tagger
+    from lean_audio.export import export_backbone, export_log_mel, export_tagger
 
     model.write_bytes(
         export_tagger(
             source.variant, classes, source.yamnet, source.head, source.mean_normalization
         )
     )
-    (folder / BACKBONE_FILE).write_bytes(export_backbone(source.yamnet))
+    parts = folder / PARTS_FOLDER
+    parts.mkdir()
+    (parts / "log_mel.tflite").write_bytes(export_log_mel())
+    (parts / "yamnet.tflite").write_bytes(export_backbone(source.yamnet))
 
 
 def _card(model: Path, validation: Clips, known: dict[str, Any], workers: int) -> Card:

@@ -25,6 +25,7 @@ def read_device(metrics_dir: Path) -> Record | None:
         "shipped": measured["shipped"],
         "threads": list(yardstick),
         "yardstick": yardstick,
+        "shares": _shares_ms(measured),
         "schemes": schemes,
         "shipped_row": next(row for row in schemes if row["name"] == measured["shipped"]),
         "failures": made["failures"],
@@ -36,6 +37,16 @@ def _row(name: str, measured: Record, yardstick: Record) -> Record:
     latency = measured["latency"]
     against = {n: latency[n]["median_ms"] / yardstick[n]["median_ms"] for n in yardstick}
     return {"name": name, "megabytes": measured["bytes"] / 1e6, "against": against, **measured}
+
+
+def _shares_ms(measured: Record) -> Record:
+    """Milliseconds of one chunk on one thread, float32: front end, backbone, and all the rest."""
+    name = next(iter(measured["yardstick"]["latency"]))
+    front_end, yamnet, whole = (
+        part["latency"][name]["median_ms"]
+        for part in (measured["front_end"], measured["yardstick"], measured["schemes"]["float32"])
+    )
+    return {"front_end": front_end, "backbone": yamnet - front_end, "head": whole - yamnet}
 
 
 def _numbers(path: Path) -> list[Record]:

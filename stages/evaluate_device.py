@@ -11,7 +11,7 @@ from lean_audio.errors import run_stage
 from lean_audio.files import read_json, whole, write_json
 from lean_audio.notices import print_notices
 from lean_audio.params import load_params
-from lean_audio.quantize import BACKBONE_FILE
+from lean_audio.quantize import PARTS_FOLDER
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         all_clips(paths.audio, "eval", load_dataset(paths.clips).vocabulary),
         np.load(paths.scores(params.quantized)),
         params.device,
-        yardstick=BACKBONE_FILE,
+        parts=paths.device / PARTS_FOLDER,
         seed=params.seed,
         workers=params.compute.workers,
     )
