@@ -1,5 +1,6 @@
 """From an audio file to 16-bit mono samples at 16 kHz (paper, III-A)."""
 
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -53,7 +54,7 @@ def to_float(samples: np.ndarray) -> np.ndarray:
 def _decode(path: Path) -> tuple[np.ndarray, int]:
     """(samples,) float32 mono at the file's own rate, and that rate in Hz."""
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             _refuse_cut_header(file.extra_info)
             if file.format == "OGG":
                 _refuse_cut_ogg(path)

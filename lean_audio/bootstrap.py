@@ -7,12 +7,14 @@ BLOCK = 50  # resamples at a time: bounds the memory to BLOCK x clips
 
 def map_drop_interval(
     targets: np.ndarray, reference: np.ndarray, other: np.ndarray, resamples: int, seed: int
-) -> tuple[float, float]:
-    """The 95 % interval of mAP(reference) - mAP(other).
+) -> tuple[float, float] | None:
+    """The 95 % interval of mAP(reference) - mAP(other); None where no clip has a label.
 
     targets: (clips, classes) 0/1; reference, other: (clips, classes) scores. Clips are drawn with
     replacement, the same ones for both; a class without positives among them is left out.
     """
+    if not targets.any():
+        return None
     rng = np.random.default_rng(seed)
     clips = len(targets)
     drops = []
@@ -22,15 +24,17 @@ def map_drop_interval(
         drops.append(
             weighted_map(targets, reference, weights) - weighted_map(targets, other, weights)
         )
-    low, high = np.percentile(np.concatenate(drops), [2.5, 97.5])
+    low, high = np.nanpercentile(np.concatenate(drops), [2.5, 97.5])
     return float(low), float(high)
 
 
 def weighted_map(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(resamples,) mAP when clip i counts weights[:, i] times; NaN if no class has positives."""
     scored = np.flatnonzero(targets.any(axis=0))
-    precisions = [_weighted_ap(targets[:, c], scores[:, c], weights) for c in scored]
-    return np.nanmean(precisions, axis=0)
+    precisions = np.array([_weighted_ap(targets[:, c], scores[:, c], weights) for c in scored])
+    known = ~np.isnan(precisions)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, precisions, 0.0).sum(axis=0) / known.sum(axis=0)
 
 
 def _weighted_ap(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

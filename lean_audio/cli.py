@@ -1,9 +1,11 @@
 """`lean-audio`: tag sounds on the command line with a shipped .tflite, without TensorFlow."""
 
 import argparse
+import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +26,26 @@ SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Exit code 0: all well; 1: some files could not be tagged; 2: none could, or a bad call."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # names of files are bytes
     chosen = _parser().parse_args(arguments)
     try:
         code = chosen.run(chosen)
+        sys.stdout.flush()
     except LeanError as error:
         print(f"error: {error}", file=sys.stderr)
         code = 2
     except BrokenPipeError:  # whoever reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        print(f"error: {error.strerror}", file=sys.stderr)
+        code = 2
     except KeyboardInterrupt:  # how a live stream ends
         code = 130
-    raise SystemExit(code)
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(code)  # at once: a second flush of a closed pipe would complain
 
 
 def predict(chosen: argparse.Namespace) -> int:
@@ -45,8 +55,7 @@ def predict(chosen: argparse.Namespace) -> int:
     if chosen.inputs == [STDIN]:
         return _predict_stream(tagger, writer, chosen)
     files = list(find_files(chosen.inputs))
-    if chosen.plot and len(files) > 1 and chosen.plot.suffix:
-        raise LeanError(f"--plot {chosen.plot}: of {len(files)} files; name a directory instead")
+    pictures = plot_targets(chosen.plot, files)
     failed = 0
     for file in files:
         try:
@@ -57,14 +66,20 @@ def predict(chosen: argparse.Namespace) -> int:
             continue
         spans = list(tagger.spans(samples))
         writer.clip(Result(str(file), spans, clip_scores(spans)))
-        if chosen.plot:
-            _plot(chosen.plot, file, samples, spans, tagger)
+        if file in pictures:
+            from lean_audio.plot import save_timeline
+
+            save_timeline(pictures[file], samples, spans, tagger.labels, title=file.name)
     writer.close()
     return 0 if not failed else 1 if failed < len(files) else 2
 
 
 def _predict_stream(tagger: Tagger, writer, chosen: argparse.Namespace) -> int:
     """Print each chunk when it is whole; memory does not grow with the length of the stream."""
+    if chosen.plot:
+        raise LeanError("-: --plot is for files, not for standard input")
+    if sys.stdin is None:
+        raise LeanError("-: standard input is closed")
     if not chosen.rate:
         raise LeanError("-: raw samples on standard input need --rate, in Hz, for example 16000")
     blocks = read_pcm(
@@ -89,11 +104,18 @@ def _predict_stream(tagger: Tagger, writer, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _plot(target: Path, file: Path, samples: np.ndarray, spans: list[Span], tagger: Tagger) -> None:
-    from lean_audio.plot import save_timeline
-
-    path = target if target.suffix else target / f"{file.stem}.png"
-    save_timeline(path, samples, spans, tagger.labels, title=file.name)
+def plot_targets(target: Path | None, files: Sequence[Path]) -> dict[Path, Path]:
+    """file -> its picture: the PNG that is named, or <file>.png in the directory that is named."""
+    if not target:
+        return {}
+    if len(files) == 1 and target.suffix and not target.is_dir():
+        return {files[0]: target}
+    if target.suffix and not target.is_dir():
+        raise LeanError(f"--plot {target}: of {len(files)} files; name a directory instead")
+    pictures = {file: target / f"{file.name}.png" for file in files}
+    if len(set(pictures.values())) < len(pictures):
+        raise LeanError(f"--plot {target}: some files have the same name; plot them one by one")
+    return pictures
 
 
 def info(chosen: argparse.Namespace) -> int:
@@ -142,11 +164,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="auto|X",
         help="only labels from this score on; auto: each label's own, as in the model",
     )
-    tag.add_argument("--timeline", action="store_true", help="one row a chunk, not one a clip")
+    tag.add_argument(
+        "--timeline",
+        action="store_true",
+        help="one row a chunk, not a clip",
+    )
     tag.add_argument("--plot", type=Path, metavar="PNG|DIR", help="draw the timeline")
     tag.add_argument("--format", choices=sorted(WRITERS), default="table")
-    tag.add_argument("--rate", type=_positive, metavar="HZ", help="of raw samples on stdin")
-    tag.add_argument("--channels", type=_positive, default=1, help="of raw samples; default 1")
+    tag.add_argument("--rate", type=_at_most(768_000), metavar="HZ", help="of raw samples on stdin")
+    tag.add_argument("--channels", type=_at_most(1024), default=1, help="of raw samples; default 1")
     tag.add_argument(
         "--encoding", choices=sorted(ENCODINGS), default="s16le", help="of raw samples"
     )
@@ -160,6 +186,15 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _at_most(limit: int) -> Callable[[str], int]:
+    def positive(text: str) -> int:
+        if _positive(text) > limit:
+            raise argparse.ArgumentTypeError(f"{text!r} is above {limit}")
+        return int(text)
+
+    return positive
 
 
 def _top(text: str) -> int | None:

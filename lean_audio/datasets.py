@@ -83,6 +83,9 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
         raise LeanError(f"{path}: needs the columns index, label[, mid] and no header")
     labels = table[1].tolist()
     _check_unique(labels, f"{path}: labels listed more than once")
+    broken = [label for label in labels if label.splitlines() != [label]]
+    if broken:
+        raise LeanError(f"{path}: {broken[0]!r} is empty or has a line break; a label is one line")
     indices = table[0].tolist()
     if indices != [str(index) for index in range(len(indices))]:
         raise LeanError(f"{path}: the first column must count 0, 1, 2, ... in order")

@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from lean_audio.errors import LeanError
 from lean_audio.metrics import mean_average_precision
 from lean_audio.params import Device
 from lean_audio.runtime import Runtime
+from lean_audio.workers import open_pool
 
 TURNS = 10  # each model runs in so many blocks, in turn with the others
 WARM_UP = 3  # runs at the head of a block that are not counted
@@ -42,15 +44,17 @@ def measure(
     """
     schemes = sorted(folder.glob("*.tflite"))
     targets = evaluation.targets()
+    with open_pool(workers) as pool:
+        scores = {model.stem: score_file(pool, model, evaluation) for model in schemes}
     quality = {
-        model.stem: _quality(model, evaluation, targets, exact, settings, seed, workers)
+        model.stem: _quality(model, targets, exact, scores[model.stem], settings, seed)
         for model in schemes
     }
     models = [*sorted(parts.glob("*.tflite")), *schemes]
     latency = _in_fresh_process(time_models, models, _waveforms(evaluation), settings)
     memory = {model.stem: _in_fresh_process(memory_mb, model) for model in schemes}
     return {
-        "mAP_keras": mean_average_precision(targets, exact),
+        "mAP_keras": _known(mean_average_precision(targets, exact)),
         "clips": len(targets),
         "processor": platform.machine(),
         "shipped": choose(quality, settings.max_drop),
@@ -63,30 +67,42 @@ def measure(
     }
 
 
+def summary(measured: dict[str, Any]) -> dict[str, Any]:
+    """The content of metrics/<dataset>/shipped.json: the shipped file, for comparing runs."""
+    file = measured["schemes"][measured["shipped"]]
+    return {
+        "scheme": measured["shipped"],
+        **{key: file[key] for key in ("bytes", "mAP", "mAP_drop")},
+    }
+
+
 def choose(quality: dict[str, dict[str, Any]], max_drop: float) -> str:
     """The smallest scheme that loses at most `max_drop` of mAP; float32 loses none."""
-    within = [name for name, scheme in quality.items() if scheme["mAP_drop"] <= max_drop]
+    drops = {name: scheme["mAP_drop"] for name, scheme in quality.items()}
+    within = [name for name, drop in drops.items() if drop is not None and drop <= max_drop]
     return min(within or ["float32"], key=lambda name: (quality[name]["bytes"], name))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _quality(
     model: Path,
-    evaluation: Clips,
     targets: np.ndarray,
     exact: np.ndarray,
+    scores: np.ndarray,
     settings: Device,
     seed: int,
-    workers: int,
 ) -> dict[str, Any]:
-    scores = score_file(model, evaluation, workers)
     if not np.isfinite(scores).all():
         raise LeanError(f"{model}: some scores are not finite")
-    mean_ap = mean_average_precision(targets, scores)
+    mean_ap, exact_ap = (_known(mean_average_precision(targets, s)) for s in (scores, exact))
     difference = np.abs(scores - exact)
     return {
         "bytes": model.stat().st_size,
         "mAP": mean_ap,
-        "mAP_drop": mean_average_precision(targets, exact) - mean_ap,
+        "mAP_drop": None if mean_ap is None or exact_ap is None else exact_ap - mean_ap,
         "mAP_drop_ci95": map_drop_interval(targets, exact, scores, settings.resamples, seed),
         "score_difference_mean": float(difference.mean()),
         "score_difference_max": float(difference.max()),
@@ -128,8 +144,8 @@ def _block_ms(runtime: Runtime, waveforms: np.ndarray, runs: int) -> list[float]
 def memory_mb(model: Path) -> float:
     """What loading and running the model adds, at its peak, to the memory of a process, in MB."""
     before = _memory_mb("VmRSS")
-    if LINUX:
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    with suppress(OSError):  # where there is no such file the peak so far is not forgotten
+        Path("/proc/self/clear_refs").write_text("5")
     runtime = Runtime(model)
     for _ in range(MEMORY_RUNS):
         runtime(np.zeros(16_000, np.float32))

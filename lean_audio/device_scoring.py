@@ -11,7 +11,7 @@ from lean_audio.audio import to_float
 from lean_audio.chunks import Chunks, open_chunks
 from lean_audio.recipes import Mix, quantize
 from lean_audio.runtime import Runtime
-from lean_audio.workers import map_in_pool, map_shards
+from lean_audio.workers import map_in_pool
 
 SHARE_CLIPS = 64
 
@@ -64,10 +64,10 @@ def score_mixes(
     return [np.concatenate(scores[start : start + size]) for start in range(0, len(scores), size)]
 
 
-def score_file(model: Path, clips: Clips, workers: int) -> np.ndarray:
+def score_file(pool: ProcessPoolExecutor, model: Path, clips: Clips) -> np.ndarray:
     """(clips, classes) float32 of one file."""
-    jobs = [Job(model, {}, share) for share in _shares(clips)]
-    return np.concatenate(list(map_shards(score, jobs, workers=workers, title=model.stem)))
+    (scores,) = score_mixes(pool, model, [{}], clips, model.stem)
+    return scores
 
 
 def _shares(clips: Clips) -> list[Clips]:

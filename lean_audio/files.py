@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from lean_audio.errors import LeanError
+
+if TYPE_CHECKING:  # the command line does without pandas
+    import pandas as pd
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def read_at(path: Path, offset_bytes: int, out: np.ndarray) -> None:
         )
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 

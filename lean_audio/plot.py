@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from lean_audio.audio import SAMPLE_RATE_HZ, to_float
+from lean_audio.errors import LeanError
 from lean_audio.files import whole
 from lean_audio.tagger import Span
 
 LABELS = 10
-FFT_SAMPLES, HOP_SAMPLES = 512, 160
+FFT_SAMPLES, HOP_SAMPLES, COLUMNS = 512, 160, 2000
 
 
 def save_timeline(
@@ -31,14 +32,20 @@ def save_timeline(
     activity.invert_yaxis()
     activity.set_xlabel("time (s)")
     figure.colorbar(image, ax=activity, label="score")
-    sound.set_title(title)
-    with whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+    sound.set_title(title, parse_math=False)
+    for tick in activity.get_yticklabels():
+        tick.set_parse_math(False)
+    try:
+        with whole(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=120)
+    except OSError as error:
+        raise LeanError(f"--plot {path}: cannot be written ({error.strerror})") from None
 
 
 def _draw_spectrogram(axes, waveform: np.ndarray) -> None:
     waveform = np.pad(waveform, (0, max(FFT_SAMPLES - len(waveform), 0)))
-    frames = np.lib.stride_tricks.sliding_window_view(waveform, FFT_SAMPLES)[::HOP_SAMPLES]
+    hop = max(HOP_SAMPLES, len(waveform) // COLUMNS)  # no more columns than the picture can show
+    frames = np.lib.stride_tricks.sliding_window_view(waveform, FFT_SAMPLES)[::hop]
     magnitude = np.abs(np.fft.rfft(frames * np.hanning(FFT_SAMPLES)))
     decibels = 20 * np.log10(np.maximum(magnitude.T, 1e-4))
     extent = (0, len(waveform) / SAMPLE_RATE_HZ, 0, SAMPLE_RATE_HZ / 2000)

@@ -21,8 +21,10 @@ from lean_audio.files import whole, whole_folder
 from lean_audio.params import Prepare, Quantize, Variant
 from lean_audio.probing import probe
 from lean_audio.recipes import MIXES, Mix, quantize
+from lean_audio.runtime import Runtime
 from lean_audio.tflite_file import LABELS_FILE, finish
 from lean_audio.views import CHUNK_SAMPLES
+from lean_audio.workers import open_pool
 
 CARD_FILE = "lean.json"
 PARTS_FOLDER = "parts"  # of the network, to be timed: log_mel.tflite, and yamnet.tflite on top
@@ -146,7 +148,9 @@ def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
 
 
 def _card(model: Path, validation: Clips, known: dict[str, Any], workers: int) -> Card:
-    scores, targets = score_file(model, validation, workers), validation.targets()
+    with open_pool(workers) as pool:
+        scores = score_file(pool, model, validation)
+    targets = validation.targets()
     slopes, intercepts = platt(targets, scores)
     return Card(
         **known,
@@ -197,6 +201,7 @@ def write_file(model: Path, mix: Mix, clips: Clips, card: Card, scheme: str, pat
     finished = finish(
         content, files, name=name, description=description, sample_rate_hz=SAMPLE_RATE_HZ
     )
+    Runtime(finished, name=scheme)  # what does not run is a failure of this scheme
     with whole(path) as temporary:
         temporary.write_bytes(finished)
 

@@ -22,18 +22,19 @@ from lean_audio.runtime import quiet_stderr
 from lean_audio.tflite_file import operation_names
 
 EVERYTHING = ".*"
-# name in the sensitivity table -> what the names of its operations match
+# name in the sensitivity table -> what the names of its operations match. The converter may give a
+# layer's operation the names of those before it too: the last one counts.
 GROUPS = {
     "log-mel": "log_mel",
     "stem and depthwise": "stem|depthwise",
     "pointwise 1-5": "pointwise_[1-5]_",
     **{f"pointwise {number}": f"pointwise_{number}_" for number in range(6, 14)},
-    "projection": "projection",
+    "projection": "^(?!.*(attention|scores)).*projection",
     "encoder 1, input": "encoder_1[^/]*/(?!while)",
     "encoder 1, recurrent": "encoder_1[^/]*/while",
     "encoder 2, input": "encoder_2[^/]*/(?!while)",
     "encoder 2, recurrent": "encoder_2[^/]*/while",
-    "attention": "attention",
+    "attention": "^(?!.*scores).*attention",
     "scores": "scores",
 }
 Mix = dict[str, str]
@@ -96,11 +97,18 @@ def _int4(quantizer: Quantizer, regex: str, operations: TFLOperationName) -> Non
     quantizer.add_weight_only_config(regex, operations, 4, algorithm_key=AlgorithmName.OCTAV)
 
 
+def _static(quantizer: Quantizer, regex: str, operations: TFLOperationName) -> None:
+    """Integers throughout, but for the waveform and the scores."""
+    quantizer.add_static_config(regex, operations, 8, 8)
+    for end in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
+        _float32(quantizer, EVERYTHING, end)
+
+
 _ADD: dict[str, Callable[[Quantizer, str, TFLOperationName], None]] = {
     "float32": _float32,
     "float16": _float16,
     "int8": lambda quantizer, *where: quantizer.add_weight_only_config(*where, 8),
     "int4": _int4,
     "dynamic": lambda quantizer, *where: quantizer.add_dynamic_config(*where, 8),
-    "static": lambda quantizer, *where: quantizer.add_static_config(*where, 8, 8),
+    "static": _static,
 }

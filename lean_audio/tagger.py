@@ -5,6 +5,7 @@ Needs the file alone: labels, thresholds and the way chunks are cut are inside i
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from lean_audio.audio import SAMPLE_RATE_HZ, to_float
 from lean_audio.errors import LeanError
 from lean_audio.runtime import Runtime
 from lean_audio.views import CHUNK_SAMPLES, chunk_views
+
+CARD_KEYS = {"thresholds", "hop_s", "tail", "resampler"}  # what the command line cannot do without
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,15 @@ def read_card(path: Path) -> tuple[list[str], dict[str, Any]]:
     """The labels and the card inside a model file; LeanError if there are none."""
     try:
         with zipfile.ZipFile(path) as archive:
-            labels = archive.read("labels.txt").decode().splitlines()
+            labels = archive.read("labels.txt").decode().removesuffix("\n").split("\n")
             card = json.loads(archive.read("lean.json"))
+        if len(card["thresholds"]) != len(labels) or not set(card) >= CARD_KEYS:
+            raise KeyError
     except FileNotFoundError:
         raise LeanError(f"{path}: no such model file") from None
-    except IsADirectoryError:
-        raise LeanError(f"{path} is a directory; a model is a .tflite file") from None
-    except (zipfile.BadZipFile, KeyError, ValueError):
+    except OSError as error:
+        raise LeanError(f"{path}: not readable as a model ({error.strerror})") from None
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, RuntimeError):
         raise LeanError(
             f"{path} has no LEAN metadata (labels.txt and lean.json inside); "
             "allowed are the .tflite files that `dvc repro` leaves in models/"

@@ -93,7 +93,7 @@ def finish(
     model.buffers.append(_buffer(metadata))
     entry = tflite.MetadataT(name=METADATA_NAME, buffer=len(model.buffers) - 1)
     model.metadata = [*(model.metadata or []), entry]
-    return write_flatbuffer(model) + _archive(files)
+    return _with_archive(write_flatbuffer(model), files)
 
 
 def _drop_names(model: tflite.ModelT) -> None:
@@ -149,9 +149,9 @@ def _metadata(name: str, description: str, sample_rate_hz: int, files: list[str]
     return bytes(builder.Output())
 
 
-def _archive(files: dict[str, str]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+def _with_archive(content: bytes, files: dict[str, str]) -> bytes:
+    packed = io.BytesIO(content)
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), text)
     return packed.getvalue()

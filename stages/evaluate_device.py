@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 
 from lean_audio.datasets import load_dataset
-from lean_audio.device import measure
+from lean_audio.device import measure, summary
 from lean_audio.device_scoring import all_clips
 from lean_audio.errors import run_stage
 from lean_audio.files import read_json, whole, write_json
@@ -27,6 +27,7 @@ def main() -> None:
         workers=params.compute.workers,
     )
     write_json(paths.metrics / "device.json", {"variant": params.quantized, **measured})
+    write_json(paths.metrics / "shipped.json", summary(measured))
     with whole(paths.shipped) as temporary:
         shutil.copyfile(paths.device / f"{measured['shipped']}.tflite", temporary)
     print(f"{paths.shipped}: {measured['shipped']}")

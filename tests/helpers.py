@@ -1,5 +1,7 @@
 """Small data for the tests."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +42,12 @@ def clip_table(lengths: list[int]) -> pd.DataFrame:
             "samples": lengths,
         }
     )
+
+
+def lean_audio(*arguments: object, stdin: bytes = b"", code: int = 0, cwd: Path | None = None):
+    """Run the command line; asserts its exit code, and that no traceback is shown."""
+    command = [sys.executable, "-m", "lean_audio.cli", *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd)
+    assert done.returncode == code, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done

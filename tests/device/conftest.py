@@ -33,14 +33,14 @@ def make_tagger(tmp_path_factory, params, yamnet_folder):
         variant = params.variant(name)
         keras.utils.set_random_seed(2)
         head = build_head(variant, len(LABELS))
-        weights = [0.5 * weight for weight in head.get_weights()]
-        head.set_weights(weights)
+        rng = np.random.default_rng(0)
+        weights = [0.5 * weight for weight in head.get_weights()]  # with biases as after training
+        head.set_weights([weight + rng.normal(0, 0.01, weight.shape) for weight in weights])
         head.save_weights(folder / "head.weights.h5")
         content = export_tagger(
             variant, len(LABELS), yamnet_folder, folder / "head.weights.h5", False
         )
         (folder / "bare.tflite").write_bytes(content)
-        rng = np.random.default_rng(0)
         loudness = np.array([0.3, 0.1, 0.01, 0.001, 0.0])[:, None]
         waveforms = (rng.normal(size=(5, 16_000)) * loudness).clip(-1, 1).astype(np.float32)
         embedding = load_yamnet(yamnet_folder)(LogMel()(waveforms))

@@ -11,7 +11,13 @@ import pytest
 from helpers import ROOT
 from ruamel.yaml import YAML
 
-TINY = [("clips: 405", "clips: 60"), ("epochs: 40", "epochs: 2")]
+TINY = [
+    ("clips: 405", "clips: 60"),
+    ("epochs: 40", "epochs: 2"),
+    ("probe_clips: 400", "probe_clips: 4"),
+    ("resamples: 1000", "resamples: 50"),
+    ("timed_chunks: 300", "timed_chunks: 20"),
+]
 
 
 class Clone:

@@ -45,6 +45,15 @@ def test_equal_scores_lose_nothing_and_worse_scores_lose_for_sure(scored):
     assert 0 < low < high <= 1
 
 
+def test_without_labels_there_is_no_interval_and_few_labels_do_not_make_it_nan():
+    targets = np.zeros((10, 2), np.uint8)
+    scores = np.random.default_rng(0).random((10, 2))
+    assert map_drop_interval(targets, scores, scores, 20, 1) is None
+    targets[0] = 1
+    interval = map_drop_interval(targets, scores, 1 - scores, 200, 1)
+    assert interval and np.isfinite(interval).all()
+
+
 def test_the_interval_depends_on_the_seed_alone(scored):
     targets, scores = scored
     other = scores + np.random.default_rng(6).normal(0, 0.1, scores.shape)

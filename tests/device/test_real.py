@@ -1,0 +1,48 @@
+"""The command line on real sounds with the real YAMNet gives Keras's scores."""
+
+import csv
+import io
+
+import keras
+import numpy as np
+import pandas as pd
+from device_models import LABELS, write
+from helpers import lean_audio
+
+from lean_audio.audio import read_clip, to_float
+from lean_audio.export import export_tagger
+from lean_audio.logmel import LogMel
+from lean_audio.model import build_head
+from lean_audio.params import Yamnet
+from lean_audio.views import CHUNK_SAMPLES, chunk_views
+from lean_audio.yamnet import load_yamnet, obtain
+
+
+def test_fifty_evaluation_clips(params, yamnet_savedmodel, real_sounds, tmp_path):
+    source = Yamnet(source=str(yamnet_savedmodel), hub_url="", silence_s=1, deadline_s=1, seed=1)
+    obtain(source, synthetic=False, folder=tmp_path / "yamnet")
+    variant = params.variant("joint-bahdanau")
+    keras.utils.set_random_seed(3)
+    head = build_head(variant, len(LABELS))
+    head.save_weights(tmp_path / "head.weights.h5")
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(
+        export_tagger(
+            variant, len(LABELS), tmp_path / "yamnet", tmp_path / "head.weights.h5", False
+        )
+    )
+    model = write(bare, tmp_path / "lean.tflite", "float32", {})
+    names = pd.read_csv(real_sounds / "FSD50K.ground_truth" / "eval.csv", dtype=str)["fname"][:50]
+    files = [next((real_sounds / "FSD50K.eval_audio").glob(f"{name}.*")) for name in names]
+    done = lean_audio("predict", *files, "--model", model, "--top", "all", "--format", "csv")
+    table = pd.DataFrame(csv.DictReader(io.StringIO(done.stdout.decode())))
+    ours = table.pivot(index="file", columns="label", values="score").astype(float)
+    backbone, log_mel = load_yamnet(tmp_path / "yamnet"), LogMel()
+    for file in files:
+        samples = read_clip(file, "HQ")
+        views = chunk_views(len(samples), 8000, "repeat")
+        chunks = [np.resize(samples[start : start + n], CHUNK_SAMPLES) for start, n in views]
+        waveform = keras.ops.convert_to_tensor(to_float(np.array(chunks)))
+        scores = head({"embedding": backbone(log_mel(waveform)), "waveform": waveform})
+        exact = keras.ops.convert_to_numpy(scores).mean(axis=0)
+        np.testing.assert_allclose(ours.loc[str(file), list(LABELS)], exact, atol=1e-4)
