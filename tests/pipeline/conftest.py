@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from helpers import ROOT
 from ruamel.yaml import YAML
 
@@ -96,3 +98,15 @@ def finished(make_clone) -> Clone:
     clone = make_clone()
     clone.run("dvc", "repro")
     return clone
+
+
+@pytest.fixture(scope="session")
+def model(finished) -> Path:
+    return finished.root / "models" / "demo" / "lean.tflite"
+
+
+@pytest.fixture
+def sound(tmp_path) -> Path:
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, 40_000), 16_000)
+    return path
