@@ -70,7 +70,6 @@ def predict(chosen: argparse.Namespace) -> int:
             from lean_audio.plot import save_timeline
 
             save_timeline(pictures[file], samples, spans, tagger.labels, title=file.name)
-    writer.close()
     return 0 if not failed else 1 if failed < len(files) else 2
 
 
@@ -100,7 +99,6 @@ def _predict_stream(tagger: Tagger, writer, chosen: argparse.Namespace) -> int:
     if not chosen.timeline:
         mean = (total / count).astype(np.float32)
         writer.clip(Result(STDIN, [Span(0.0, last.end_s, mean)], mean))
-    writer.close()
     return 0
 
 

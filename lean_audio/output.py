@@ -66,30 +66,34 @@ class TableWriter:
         if not tags:
             print("  (none)")
 
-    def close(self) -> None:
-        sys.stdout.flush()
 
-
-class CsvWriter:
-    """One row a label and span: file, start_s, end_s, label, score."""
+class RecordWriter:
+    """For other programs: what is scored, clips or with a timeline chunks, and nothing else."""
 
     def __init__(self, rows: Rows, timeline: bool):
         self.rows, self.timeline = rows, timeline
-        self.csv = csv.writer(sys.stdout, lineterminator="\n")
-        self.csv.writerow(CSV_COLUMNS)
 
     def span(self, file: str, span: Span) -> None:
         if self.timeline:
-            self._write(file, span)
+            self.write(file, span)
 
     def clip(self, result: Result) -> None:
         for span in result.spans if self.timeline else [result.whole]:
-            self._write(result.file, span)
+            self.write(result.file, span)
 
-    def close(self) -> None:
-        sys.stdout.flush()
+    def write(self, file: str, span: Span) -> None:
+        raise NotImplementedError
 
-    def _write(self, file: str, span: Span) -> None:
+
+class CsvWriter(RecordWriter):
+    """One row a label and span: file, start_s, end_s, label, score."""
+
+    def __init__(self, rows: Rows, timeline: bool):
+        super().__init__(rows, timeline)
+        self.csv = csv.writer(sys.stdout, lineterminator="\n")
+        self.csv.writerow(CSV_COLUMNS)
+
+    def write(self, file: str, span: Span) -> None:
         for label, score in self.rows.of(span.scores):
             self.csv.writerow(
                 (file, f"{span.start_s:.3f}", f"{span.end_s:.3f}", label, f"{score:.6f}")
@@ -97,24 +101,10 @@ class CsvWriter:
         sys.stdout.flush()
 
 
-class JsonWriter:
+class JsonWriter(RecordWriter):
     """One object a line: a clip, or with a timeline a chunk."""
 
-    def __init__(self, rows: Rows, timeline: bool):
-        self.rows, self.timeline = rows, timeline
-
-    def span(self, file: str, span: Span) -> None:
-        if self.timeline:
-            self._write(file, span)
-
-    def clip(self, result: Result) -> None:
-        for span in result.spans if self.timeline else [result.whole]:
-            self._write(result.file, span)
-
-    def close(self) -> None:
-        sys.stdout.flush()
-
-    def _write(self, file: str, span: Span) -> None:
+    def write(self, file: str, span: Span) -> None:
         tags = [{"label": label, "score": score} for label, score in self.rows.of(span.scores)]
         content = {"file": file, "start_s": span.start_s, "end_s": span.end_s, "labels": tags}
         print(json.dumps(content), flush=True)
