@@ -14,7 +14,7 @@ from lean_audio.files import read_at, whole, whole_folder
 from lean_audio.logmel import PATCH_SAMPLES, LogMel
 from lean_audio.params import Embed
 from lean_audio.workers import map_shards
-from lean_audio.yamnet import EMBEDDING_UNITS, load_yamnet
+from lean_audio.yamnet import EMBEDDING_UNITS, fold_norms, load_yamnet
 
 ROW_BYTES = EMBEDDING_UNITS * 4
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -89,7 +89,7 @@ def embedder(yamnet: Path, mean_normalization: bool) -> Forward:
     """A compiled function: (batch, 16000) int16 samples to (batch, 1024) float32."""
     import tensorflow as tf
 
-    backbone = load_yamnet(yamnet)
+    backbone = fold_norms(load_yamnet(yamnet))
     log_mel = LogMel(mean_normalization)
 
     @tf.function(

@@ -11,7 +11,7 @@ from lean_audio.audio import SAMPLE_RATE_HZ, read_clip, to_float, to_int16
 from lean_audio.embeddings import embedder
 from lean_audio.logmel import PATCH_SAMPLES, LogMel, hann_window, mel_weights
 from lean_audio.params import Yamnet
-from lean_audio.yamnet import build_yamnet, load_yamnet, obtain
+from lean_audio.yamnet import build_yamnet, fold_norms, load_yamnet, obtain
 
 GOLDEN = Path(__file__).with_name("golden_log_mel.npz")
 TOLERANCE = 1e-4  # relative
@@ -129,3 +129,14 @@ def test_loaded_backbone_computes_what_the_rebuilt_one_does(rebuilt):
     first, second = load_yamnet(rebuilt)(patch), load_yamnet(rebuilt)(patch)
     np.testing.assert_array_equal(first, second)
     assert float(np.std(first)) > 0
+
+
+def test_folding_the_batch_norms_changes_nothing_but_the_speed(tmp_path):
+    """On untrained weights, whose norms shift and scale; the published ones are folded already."""
+    obtain(settings("untrained"), synthetic=True, folder=tmp_path)
+    model = load_yamnet(tmp_path)
+    folded = fold_norms(model)
+    kinds = {type(layer).__name__ for layer in folded.layers}
+    assert "BatchNormalization" not in kinds
+    patch = LogMel()(to_float(sounds()))
+    assert relative_error(folded(patch).numpy(), model(patch).numpy()) <= TOLERANCE
