@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -55,6 +56,11 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_at(path: Path, offset_bytes: int, out: np.ndarray) -> None:

@@ -10,6 +10,7 @@ class Paths:
 
     data: Path
     metrics: Path
+    mlruns: Path
     models: Path
     report: Path
 
@@ -37,6 +38,10 @@ class Paths:
     def embeddings(self) -> Path:
         return self.data / "embeddings"
 
+    @property
+    def examples(self) -> Path:
+        return self.data / "examples"
+
     def weights(self, variant: str) -> Path:
         return self.models / "heads" / f"{variant}.weights.h5"
 
@@ -47,6 +52,10 @@ class Paths:
     @property
     def shipped(self) -> Path:
         return self.models / "lean.tflite"
+
+    @property
+    def tracked(self) -> Path:
+        return self.mlruns / "tracked.json"
 
     def scores(self, variant: str) -> Path:
         return self.data / "scores" / f"{variant}.npy"

@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers
 
 from lean_audio.errors import LeanError
-from lean_audio.files import read_json, whole, write_json
+from lean_audio.files import read_json, sha256, whole, write_json
 from lean_audio.logmel import BANDS, FRAMES
 from lean_audio.params import Yamnet
 
@@ -106,9 +106,7 @@ def obtain(settings: Yamnet, *, synthetic: bool, folder: Path) -> Provenance:
         load_savedmodel(model, found)
     with whole(folder / WEIGHTS_FILE) as temporary:
         model.save_weights(temporary)
-    provenance = Provenance(
-        *_origin(settings, found), weights_sha256=_sha256(folder / WEIGHTS_FILE)
-    )
+    provenance = Provenance(*_origin(settings, found), weights_sha256=sha256(folder / WEIGHTS_FILE))
     write_json(folder / PROVENANCE_FILE, asdict(provenance))
     return provenance
 
@@ -236,13 +234,8 @@ def _origin(settings: Yamnet, found: Path | None) -> tuple[str, str, bool, str |
     return "path", found.resolve().name, True, _sha256_of_tree(found)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _sha256_of_tree(savedmodel: Path) -> str:
     """Of the graph and the variables, whatever else lies in the directory."""
     files = [savedmodel / "saved_model.pb", *sorted((savedmodel / "variables").glob("*"))]
-    hashes = "".join(f"{_sha256(path)}  {path.relative_to(savedmodel)}\n" for path in files)
+    hashes = "".join(f"{sha256(path)}  {path.relative_to(savedmodel)}\n" for path in files)
     return hashlib.sha256(hashes.encode()).hexdigest()

@@ -6,6 +6,7 @@ from lean_audio.batches import open_examples
 from lean_audio.datasets import load_dataset
 from lean_audio.errors import run_stage
 from lean_audio.files import write_csv, write_json
+from lean_audio.live import follow
 from lean_audio.params import load_params
 from lean_audio.training import train
 
@@ -18,15 +19,17 @@ def main(variant: str) -> None:
         open_examples(paths.audio, paths.embeddings, split, vocabulary, params.embed.shard_chunks)
         for split in ("train", "val")
     )
-    run = train(
-        chosen,
-        training,
-        validation,
-        params.train,
-        seed=params.seed,
-        score_batch_size=params.evaluate.batch_size,
-    )
-    run.save_weights(paths.weights(variant))
+    with follow(params, variant) as live:
+        run = train(
+            chosen,
+            training,
+            validation,
+            params.train,
+            seed=params.seed,
+            score_batch_size=params.evaluate.batch_size,
+            callbacks=[live],
+        )
+        run.save_weights(paths.weights(variant))
     write_csv(paths.metrics / f"{variant}.history.csv", run.history)
     settings = {**params.train.model_dump(), "seed": params.seed, "best_epoch": run.best_epoch}
     write_json(paths.metrics / f"{variant}.training.json", settings)

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 NO_DEPENDENCY = {"compute"}  # how, never what
+OBSERVERS = {"lean_audio.live"}  # a stage that is watched makes the same outputs
 DERIVED = {
     "paths": {"dataset"},
     "synthetic": {"dataset"},
@@ -38,7 +39,8 @@ def imported(path: Path) -> set[str]:
 @cache
 def closure(path: Path) -> frozenset[Path]:
     found = {path}
-    for name in {"lean_audio"} | imported(path):
+    watched_by = OBSERVERS if path.parent.name == "stages" else set()
+    for name in {"lean_audio"} | imported(path) - watched_by:
         module = module_path(name)
         if module and module not in found:
             found |= closure(module)

@@ -1,0 +1,133 @@
+"""Where MLflow keeps the runs, and how one run is told from another.
+
+A SQLite file in `mlruns/` at the repository's root, whatever the working directory or DVC's
+temporary workspace; MLFLOW_TRACKING_URI, a shared server say, comes before it. One experiment a
+dataset, one run a training: the tag `inputs` says what went in, `weights_sha256` what came out.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from filelock import FileLock
+from git import InvalidGitRepositoryError, Repo
+
+from lean_audio.params import Params
+
+if TYPE_CHECKING:  # a second to import: only where runs are written
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+LOCK_S = 120  # how long to wait for another process that opens the store
+BUSY_S = 60  # how long SQLite waits for another process that writes
+
+
+def repository_root() -> Path:
+    """The project's root; of an experiment in a temporary workspace, the parent project's."""
+    if stated := os.environ.get("DVC_ROOT"):
+        return Path(stated)
+    try:
+        return Path(Repo(search_parent_directories=True).working_dir)
+    except InvalidGitRepositoryError:
+        return Path.cwd()
+
+
+def store_uri(root: Path) -> str:
+    local = f"sqlite:///{root.resolve() / 'mlruns' / 'mlflow.db'}?timeout={BUSY_S}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or local
+
+
+@dataclass(frozen=True)
+class Store:
+    """One dataset's experiment; its methods raise whatever MLflow raises."""
+
+    client: "MlflowClient"
+    experiment: str
+    folder: Path
+
+    def lock(self) -> FileLock:
+        """Held while runs are looked for and made, so that two processes do not make the same."""
+        return FileLock(self.folder / "lock", timeout=LOCK_S)
+
+    def runs(self, inputs: str) -> list["Run"]:
+        """The runs of a training with these inputs, the oldest first."""
+        return list(
+            self.client.search_runs(
+                [self.experiment], f"tags.inputs = '{inputs}'", order_by=["attributes.start_time"]
+            )
+        )
+
+    def clear_unfinished(self, inputs: str) -> None:
+        """Delete what crashed or cancelled trainings with these inputs left."""
+        for run in self.runs(inputs):
+            if run.info.status != "FINISHED" and not is_alive(run.data.tags.get("process", "")):
+                self.client.delete_run(run.info.run_id)
+
+
+def finished(runs: list["Run"], weights_sha256: str) -> list["Run"]:
+    """Of these runs, the finished ones whose training ended in these weights."""
+    return [
+        run
+        for run in runs
+        if run.info.status == "FINISHED" and run.data.tags.get("weights_sha256") == weights_sha256
+    ]
+
+
+def open_store(params: Params) -> Store:
+    """Connect, and create the database and the dataset's experiment where they are missing."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    root = repository_root()
+    folder, uri = root / "mlruns", store_uri(root)
+    folder.mkdir(exist_ok=True)
+    client = MlflowClient(uri)
+    with FileLock(folder / "lock", timeout=LOCK_S):
+        return Store(client, _experiment(client, params, folder, uri), folder)
+
+
+def _experiment(client: "MlflowClient", params: Params, folder: Path, uri: str) -> str:
+    name = f"lean-{params.dataset}"
+    if found := client.get_experiment_by_name(name):
+        return found.experiment_id
+    artifacts = (folder.resolve() / "artifacts" / params.dataset).as_uri()
+    return client.create_experiment(
+        name, artifact_location=artifacts if uri.startswith("sqlite:") else None
+    )
+
+
+def this_process() -> str:
+    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
+
+
+def is_alive(process: str) -> bool:
+    """Whether what this_process gave is a process that still runs on this machine."""
+    host, _, rest = process.partition(" ")
+    pid, _, started = rest.partition(" ")
+    if host != socket.gethostname() or not psutil.pid_exists(int(pid)):
+        return False
+    try:
+        return str(psutil.Process(int(pid)).create_time()) == started
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def short_patience() -> Iterator[None]:
+    """For as long as training waits for a server: one attempt, a few seconds."""
+    limits = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+    before = {name: os.environ.get(name) for name in limits}
+    os.environ.update(limits)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
