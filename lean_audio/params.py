@@ -4,7 +4,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -86,6 +93,17 @@ class Train(Frozen):
 
 class Evaluate(Frozen):
     batch_size: Positive
+    curve_classes: int | tuple[str, ...]
+    reliability_bins: Positive
+
+    @field_validator("curve_classes", mode="before")
+    @classmethod
+    def is_a_number_or_labels(cls, value: object) -> object:
+        if type(value) is int and value > 0:
+            return value
+        if isinstance(value, list) and all(isinstance(label, str) for label in value):
+            return value
+        raise ValueError("is neither a whole number above 0 nor a list of labels")
 
 
 class Variant(Frozen):
