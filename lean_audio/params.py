@@ -106,6 +106,15 @@ class Evaluate(Frozen):
         raise ValueError("is neither a whole number above 0 nor a list of labels")
 
 
+class ExampleClips(Frozen):
+    """Which clips the report shows, how much of them, and of which datasets it may play them."""
+
+    clips: Positive
+    max_s: Annotated[float, Field(gt=0)]
+    labels: Positive
+    audio: tuple[DatasetName, ...]
+
+
 class Variant(Frozen):
     """One row of the ablation (paper, III-B to III-E); 0 units: the part is left out."""
 
@@ -171,6 +180,7 @@ class Params(Frozen):
     embed: Embed
     train: Train
     evaluate: Evaluate
+    examples: ExampleClips
     quantize: Quantize
     device: Device
     compute: Compute

@@ -34,6 +34,8 @@ def load(tmp_path: Path, text: str):
         ("curve_classes: 6", "curve_classes: Dog", ["curve_classes", "'Dog'", "list of labels"]),
         ("curve_classes: 6", "curve_classes: [1]", ["curve_classes", "[1]", "list of labels"]),
         ("reliability_bins: 10", "reliability_bins: 0", ["reliability_bins", "greater than 0"]),
+        ("audio: [demo]", "audio: [esc50]", ["examples.audio", "'esc50'", "'demo'", "'folder'"]),
+        ("max_s: 8.0", "max_s: 0", ["examples.max_s", "0", "greater than 0"]),
         ("dataset: demo", "dataset: [", ["not YAML"]),
     ],
 )
