@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lean_audio.audio import SAMPLE_RATE_HZ, to_float
+from lean_audio.audio import SAMPLE_RATE_HZ
 from lean_audio.errors import LeanError
 from lean_audio.files import whole
+from lean_audio.spectrogram import MAX_HZ, spectrogram_db
 from lean_audio.tagger import Span
 
-LABELS = 10
-FFT_SAMPLES, HOP_SAMPLES, COLUMNS = 512, 160, 2000
+LABELS, COLUMNS = 10, 2000  # as many as the picture can show
 
 
 def save_timeline(
@@ -24,7 +24,7 @@ def save_timeline(
     edges = [span.start_s for span in spans] + [spans[-1].end_s]
     figure = Figure(figsize=(10, 6), layout="constrained")
     sound, activity = figure.subplots(2, 1, sharex=True)
-    _draw_spectrogram(sound, to_float(samples))
+    _draw_spectrogram(sound, samples)
     image = activity.pcolormesh(
         edges, np.arange(len(shown) + 1), scores[:, shown].T, vmin=0, vmax=1
     )
@@ -42,12 +42,8 @@ def save_timeline(
         raise LeanError(f"--plot {path}: cannot be written ({error.strerror})") from None
 
 
-def _draw_spectrogram(axes, waveform: np.ndarray) -> None:
-    waveform = np.pad(waveform, (0, max(FFT_SAMPLES - len(waveform), 0)))
-    hop = max(HOP_SAMPLES, len(waveform) // COLUMNS)  # no more columns than the picture can show
-    frames = np.lib.stride_tricks.sliding_window_view(waveform, FFT_SAMPLES)[::hop]
-    magnitude = np.abs(np.fft.rfft(frames * np.hanning(FFT_SAMPLES)))
-    decibels = 20 * np.log10(np.maximum(magnitude.T, 1e-4))
-    extent = (0, len(waveform) / SAMPLE_RATE_HZ, 0, SAMPLE_RATE_HZ / 2000)
+def _draw_spectrogram(axes, samples: np.ndarray) -> None:
+    extent = (0, len(samples) / SAMPLE_RATE_HZ, 0, MAX_HZ / 1000)
+    decibels = spectrogram_db(samples, COLUMNS)
     axes.imshow(decibels, origin="lower", aspect="auto", extent=extent, cmap="magma")
     axes.set_ylabel("frequency (kHz)")

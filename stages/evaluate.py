@@ -3,10 +3,11 @@
 import sys
 
 from lean_audio.batches import open_examples
+from lean_audio.chunks import open_chunks
 from lean_audio.datasets import load_dataset
 from lean_audio.errors import run_stage
 from lean_audio.evaluation import evaluate
-from lean_audio.files import read_json, write_csv, write_json
+from lean_audio.files import read_json, write_json
 from lean_audio.notices import print_notices
 from lean_audio.params import load_params
 
@@ -14,18 +15,16 @@ from lean_audio.params import load_params
 def main(variant: str) -> None:
     params = load_params()
     chosen, paths = params.variant(variant), params.paths
+    vocabulary = load_dataset(paths.clips).vocabulary
     examples = open_examples(
-        paths.audio,
-        paths.embeddings,
-        "eval",
-        load_dataset(paths.clips).vocabulary,
-        params.embed.shard_chunks,
+        paths.audio, paths.embeddings, "eval", vocabulary, params.embed.shard_chunks
     )
+    train_targets = open_chunks(paths.audio, "train", vocabulary).clip_targets
     provenance = read_json(paths.metrics / "provenance.json")
     training = read_json(paths.metrics / f"{variant}.training.json")
-    result = evaluate(chosen, paths.weights(variant), examples, params.evaluate)
+    result = evaluate(chosen, paths.weights(variant), examples, train_targets, params.evaluate)
     result.save_scores(paths.scores(variant))
-    write_csv(paths.metrics / f"{variant}.classes.csv", result.classes)
+    result.save_tables(paths.metrics, variant)
     write_json(paths.metrics / f"{variant}.json", result.summary(provenance, training))
     print_notices(provenance)
 

@@ -16,8 +16,10 @@ DERIVED = {
     "paths": {"dataset"},
     "synthetic": {"dataset"},
     "root": {"dataset", "datasets"},
+    "headline": {"attention"},
     "quantized": {"attention", "quantize.variant"},
 }
+VARIANT = {"examples": "variants.joint-${attention}", "quantize": "variants"}
 
 
 def module_path(name: str) -> Path | None:
@@ -77,7 +79,8 @@ def test_stage_lists_exactly_the_params_it_reads(name):
     read = set()
     for chain in chains(script(name)):
         top = chain.split(".")[0]
-        read |= DERIVED.get(top, {"variants.${key}"} if top == "variant" else {chain})
+        variant = {VARIANT.get(name, "variants.${key}")}
+        read |= DERIVED.get(top, variant if top == "variant" else {chain})
     read = {key for key in read if key.split(".")[0] not in NO_DEPENDENCY}
     unlisted = {key for key in read if not any(covers(s, key) for s in stated)}
     unread = {s for s in stated if not any(covers(s, key) or covers(key, s) for key in read)}

@@ -30,6 +30,12 @@ def load(tmp_path: Path, text: str):
         ("tail: repeat", "tail: pad", ["prepare.tail", "'pad'", "'repeat'", "'drop'"]),
         ("  joint-bahdanau:", "  joint-other:", ["joint-bahdanau", "variants", "joint-other"]),
         ("attention_units: 128", "attention_units: 0", ["joint-bahdanau", "attention_units"]),
+        ("curve_classes: 6", "curve_classes: 0", ["evaluate.curve_classes", "0", "above 0"]),
+        ("curve_classes: 6", "curve_classes: Dog", ["curve_classes", "'Dog'", "list of labels"]),
+        ("curve_classes: 6", "curve_classes: [1]", ["curve_classes", "[1]", "list of labels"]),
+        ("reliability_bins: 10", "reliability_bins: 0", ["reliability_bins", "greater than 0"]),
+        ("audio: [demo]", "audio: [esc50]", ["examples.audio", "'esc50'", "'demo'", "'folder'"]),
+        ("max_s: 8.0", "max_s: 0", ["examples.max_s", "0", "greater than 0"]),
         ("dataset: demo", "dataset: [", ["not YAML"]),
     ],
 )
@@ -60,6 +66,12 @@ def test_a_missing_file_says_where_to_run(tmp_path):
 def test_an_unknown_variant_names_the_known(params):
     with pytest.raises(LeanError, match=r"'lean'.*yamnet, yamnet-projection, joint-none"):
         params.variant("lean")
+
+
+def test_curves_are_of_so_many_classes_or_of_named_ones(params, tmp_path):
+    assert params.evaluate.curve_classes == 6
+    named = load(tmp_path, TEXT.replace("curve_classes: 6", "curve_classes: [Dog, Bark]"))
+    assert named.evaluate.curve_classes == ("Dog", "Bark")
 
 
 def test_params_cannot_be_changed(params):

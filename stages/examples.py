@@ -1,0 +1,32 @@
+"""Show a few evaluation clips, drawn by chance, and what the headlined variant makes of them."""
+
+from lean_audio.batches import open_examples
+from lean_audio.datasets import load_dataset
+from lean_audio.errors import run_stage
+from lean_audio.examples import Trained, write_examples
+from lean_audio.params import load_params
+
+
+def main() -> None:
+    params = load_params()
+    name, paths = params.headline, params.paths
+    data = open_examples(
+        paths.audio,
+        paths.embeddings,
+        "eval",
+        load_dataset(paths.clips).vocabulary,
+        params.embed.shard_chunks,
+    )
+    trained = Trained(name, params.variant(name), paths.weights(name))
+    write_examples(
+        paths.examples,
+        data,
+        trained,
+        params.examples,
+        dataset=params.dataset,
+        seed=params.seed,
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,31 @@
+"""A small split on disk, for tests of what reads chunks and their embeddings."""
+
+from pathlib import Path
+
+import numpy as np
+from helpers import clip_table
+
+from lean_audio.batches import Examples
+from lean_audio.chunks import index_chunks, open_chunks, save_tables, shard_path
+from lean_audio.embeddings import Embeddings
+from lean_audio.embeddings import shard_path as embeddings_path
+
+VOCABULARY = ("Bark", "Dog")
+SHARD_CHUNKS = 4
+
+
+def store(folder: Path, lengths: list[int], labels: list[tuple[str, ...]]) -> Examples:
+    """Clips of noise whose embedding tells their labels, spread over several shards."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    sounds = rng.integers(-3000, 3000, sum(lengths)).astype("<i2")
+    shard_path(folder, 0).write_bytes(sounds.tobytes())
+    clips = clip_table(lengths).assign(labels=labels)
+    save_tables(folder, clips, {"eval": index_chunks(clips, 0.5, "repeat")})
+    chunks = open_chunks(folder, "eval", VOCABULARY)
+    embeddings = rng.normal(size=(len(chunks), 1024)).astype("<f4")
+    embeddings[:, :2] += 3 * chunks.targets(np.arange(len(chunks)))
+    for number, start in enumerate(range(0, len(chunks), SHARD_CHUNKS)):
+        shard = embeddings[start : start + SHARD_CHUNKS]
+        embeddings_path(folder, "eval", number).write_bytes(shard.tobytes())
+    return Examples(chunks, Embeddings(folder, "eval", SHARD_CHUNKS))
