@@ -37,6 +37,10 @@ class Paths:
     def embeddings(self) -> Path:
         return self.data / "embeddings"
 
+    @property
+    def examples(self) -> Path:
+        return self.data / "examples"
+
     def weights(self, variant: str) -> Path:
         return self.models / "heads" / f"{variant}.weights.h5"
 
