@@ -1,4 +1,4 @@
-"""Render the tables from what the other stages measured."""
+"""Render the pages from what the other stages measured."""
 
 from lean_audio.errors import run_stage
 from lean_audio.files import disown
@@ -8,9 +8,10 @@ from lean_audio.report import render
 
 def main() -> None:
     params = load_params()
-    render(params.paths.metrics, params.paths.report, params.attention)
-    disown(params.paths.metrics)  # an experiment on another dataset would delete them
-    print(f"report: {params.paths.report / 'index.html'}")
+    paths = params.paths
+    render(paths.metrics, paths.examples, paths.report, params.attention)
+    disown(paths.metrics)  # an experiment on another dataset would delete them
+    print(f"report: {paths.report / 'index.html'}")
 
 
 if __name__ == "__main__":

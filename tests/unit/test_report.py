@@ -1,95 +1,36 @@
 """The report says what was measured, and what it may be compared with."""
 
-import csv
-import json
 import math
-from collections.abc import Mapping, Sequence
+import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
+from report_data import (
+    APS,
+    ASIDE,
+    DATASET,
+    WRITERS,
+    change_json,
+    make_metrics,
+    make_run,
+    pages,
+    render,
+    write_csv,
+)
 
-from lean_audio import paper, report
+from lean_audio import paper, report, report_classes
 from lean_audio.errors import LeanError
 from tools import readme
-
-LABELS = ("Bark", "Purr", "Rain", "Wind", "Hum|x")
-APS: dict[str, dict[str, float]] = {
-    "yamnet": dict(zip(LABELS, (0.3, 0.4, 0.5, 0.4, 0.5), strict=True)),
-    "yamnet-projection": dict(zip(LABELS, (0.4, 0.5, 0.5, 0.5, 0.6), strict=True)),
-    "joint-none": dict(zip(LABELS, (0.42, 0.55, 0.6, 0.45, 0.6), strict=True)),
-    "joint-affinity": dict(zip(LABELS, (0.42, 0.55, 0.6, 0.45, 0.6), strict=True)),
-    "joint-bahdanau": dict(zip(LABELS, (0.5, 0.55, 0.66, 0.45, 0.65), strict=True)),
-}
-ASIDE = "clip,split,file,reason"
-WITHOUT_POSITIVES = ("<b>", "", "", 0)
-METRICS = json.loads("""{
-    "mAP": 0.51234, "mAUC": 0.9, "d_prime": 1.812, "d_prime_per_class": 1.9, "micro_AP": 0.5,
-    "lwlrap": 0.6, "parameters": 3422344, "clips": 120, "best_epoch": 2,
-    "classes_scored": 5, "classes_without_positives": 1
-}""")
-DATASET = json.loads("""{
-    "origin": "Tones & noise.", "classes": 6,
-    "clips": {"train": 240, "val": 60, "eval": 120, "set_aside": 1}
-}""")
-HASHES = {"savedmodel_sha256": None, "weights_sha256": "abab"}
-YAMNET = {"source": "path", "handle": "my-yamnet"} | HASHES
-TRAINING = {"epochs": 3, "learning_rate": 0.0001, "batch_size": 64, "seed": 1}
-WRITERS = {
-    "provenance.json": "embed",
-    "yamnet.training.json": "train",
-    "yamnet.json": "evaluate",
-    "joint-none.classes.csv": "evaluate",
-    "joint-none.history.csv": "train",
-    "set_aside.csv": "prepare",
-}
-
-
-def write_csv(path: Path, columns: str, rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([columns.split(","), *rows])
-
-
-def write_variant(folder: Path, variant: str, metrics: Mapping[str, Any]) -> None:
-    (folder / f"{variant}.json").write_text(json.dumps(metrics))
-    scores = [*((label, ap, 0.9, 3) for label, ap in APS[variant].items()), WITHOUT_POSITIVES]
-    write_csv(folder / f"{variant}.classes.csv", "label,AP,AUC,positives", scores)
-    epochs = [(1, 0.7, 0.7, 0.1), (2, 0.5, 0.6, 0.3), (3, 0.4, 0.6, 0.2)]
-    write_csv(folder / f"{variant}.history.csv", "epoch,loss,val_loss,val_mAP", epochs)
-
-
-def make_metrics(folder: Path, name: str, synthetic: bool, trained: bool) -> Path:
-    folder.mkdir(parents=True)
-    provenance = {
-        "dataset": DATASET | {"name": name, "synthetic": synthetic},
-        "yamnet": YAMNET | {"trained": trained},
-    }
-    (folder / "provenance.json").write_text(json.dumps(provenance))
-    (folder / "yamnet.training.json").write_text(json.dumps(TRAINING))
-    for variant in report.VARIANTS:
-        flags = {"synthetic": synthetic, "yamnet_trained": trained}
-        write_variant(folder, variant, METRICS | flags)
-    write_csv(folder / "set_aside.csv", ASIDE, [("17", "eval", "a/17.wav", "empty")])
-    return folder
-
-
-def change_json(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def pages(metrics_dir: Path, out_dir: Path) -> tuple[str, str]:
-    report.render(metrics_dir, out_dir, "bahdanau")
-    return (out_dir / "report.md").read_text("utf-8"), (out_dir / "index.html").read_text("utf-8")
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Path:
-    return make_metrics(tmp_path / "metrics/demo", "demo", synthetic=True, trained=False)
+    return make_run(tmp_path / "metrics/demo", "demo", synthetic=True, trained=False)
 
 
 def test_class_wise_counts_match_the_hand_worked_case_in_both_readings():
-    joint, lean, attention = report.class_wise_rows(APS, "joint-bahdanau")
+    joint, lean, attention = report_classes.class_wise_rows(APS, "joint-bahdanau")
     assert joint["classes"] == 5
     assert joint["relative"] == (3, 3, 2, 1)  # +5, +10, +20, -10, 0 %
     assert joint["absolute"] == (3, 2, 1, 0)  # +2, +5, +10, -5, 0 points
@@ -101,7 +42,7 @@ def test_class_wise_counts_match_the_hand_worked_case_in_both_readings():
 
 def test_without_attention_one_pair_is_left_and_classes_scored_once_are_not_compared():
     aps = APS | {"joint-none": {"Bark": 0.5, "Purr": 0.5}}
-    (row,) = report.class_wise_rows(aps, "joint-none")
+    (row,) = report_classes.class_wise_rows(aps, "joint-none")
     assert row["names"] == ("joint-none", "yamnet-projection")
     assert row["classes"] == 2
 
@@ -109,16 +50,16 @@ def test_without_attention_one_pair_is_left_and_classes_scored_once_are_not_comp
 @pytest.mark.parametrize("baseline", [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 1 / 3, 2 / 7])
 def test_rounding_does_not_flip_an_exact_threshold(baseline: float):
     for rank, limit in enumerate((5, 10, 20), start=2):
-        improvement = report.relative_improvement(baseline * (100 + limit) / 100, baseline)
-        assert sum(report.count_better([improvement])) == rank
-    assert report.count_better([0.1 + 0.2 - 0.3]) == (0, 0, 0, 0)
-    assert report.count_better([0.05 - 1e-9, 1e-9]) == (2, 0, 0, 0)
+        improvement = report_classes.relative_improvement(baseline * (100 + limit) / 100, baseline)
+        assert sum(report_classes.count_better([improvement])) == rank
+    assert report_classes.count_better([0.1 + 0.2 - 0.3]) == (0, 0, 0, 0)
+    assert report_classes.count_better([0.05 - 1e-9, 1e-9]) == (2, 0, 0, 0)
 
 
 def test_anything_over_a_baseline_of_zero_is_an_infinite_improvement():
-    improvements = [report.relative_improvement(ap, 0.0) for ap in (0.1, 0.0)]
+    improvements = [report_classes.relative_improvement(ap, 0.0) for ap in (0.1, 0.0)]
     assert improvements == [math.inf, 0.0]
-    assert report.count_better(improvements) == (1, 1, 1, 1)
+    assert report_classes.count_better(improvements) == (1, 1, 1, 1)
 
 
 def test_learning_names_the_first_best_epoch_and_survives_an_empty_history():
@@ -134,7 +75,7 @@ def test_learning_names_the_first_best_epoch_and_survives_an_empty_history():
 def test_banner_stands_exactly_where_numbers_are_not_comparable(
     tmp_path: Path, synthetic: bool, trained: bool
 ):
-    folder = make_metrics(tmp_path / "metrics", "fsd50k", synthetic, trained)
+    folder = make_run(tmp_path / "metrics", "fsd50k", synthetic, trained)
     causes = ["the clips are synthetic"] * synthetic + ["YAMNet is untrained"] * (not trained)
     for page in pages(folder, tmp_path / "report"):
         assert ("not comparable to anything published" in page) == bool(causes)
@@ -148,10 +89,11 @@ def test_ablation_has_five_rows_with_the_papers_numbers_labelled(demo: Path, tmp
     markdown, page = pages(demo, tmp_path / "report")
     section = markdown.split("## Ablation")[1].split("##")[0]
     header, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
-    assert header.endswith("| paper: mAP | paper: mAUC | paper: d\u2032 | paper: parameters |")
+    assert "| paper: mAP | paper: mAUC | paper: d\u2032 | paper: parameters | ours" in header
     assert [row.split("|")[1].strip(" *") for row in rows[:-1]] == list(report.VARIANTS[:4])
     assert rows[4].startswith("| **joint-bahdanau** (headline) | 0.5123 | 0.9000 | 1.812 |")
-    assert rows[4].endswith("| 3,422,344 | 2 | 0.4677 | 0.944 | 2.251 | 4.58M |")
+    assert "| 3,422,344 | 2 | 0.4677 | 0.944 | 2.251 | 4.58M |" in rows[4]
+    assert rows[4].endswith("| 4.58M | +0.0446 | \u22120.0440 | \u22120.439 |")
     assert page.count('<span class="mark">headline</span>') == 1
     assert paper.SOURCE in page
     assert "27 / 9 / 3 (as printed: one of the four cells is missing" in markdown
@@ -161,24 +103,33 @@ def test_two_renders_are_byte_identical_and_name_no_machine(demo: Path, tmp_path
     first, second = (pages(demo, tmp_path / name) for name in ("a", "b"))
     assert first == second
     assert not any(str(tmp_path) in page for page in first)
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["index.html", "report.md"]
+    written = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert written == ["index.html", "model_card.md", "report.md"]
 
 
 class Page(HTMLParser):
-    """Collects open tags and what they load; fails on a tag closed out of order."""
+    """Collects open tags, ids and what is loaded; fails on a tag closed out of order."""
+
+    VOID = ("meta", "img", "input", "wbr")
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
         self.seen: set[str] = set()
         self.loaded: list[str | None] = []
+        self.ids: list[str | None] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.add(tag)
         self.loaded += [value for name, value in attrs if name in {"src", "href", "srcset"}]
-        if tag != "meta":  # the one void tag on the page
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in self.VOID:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -188,11 +139,16 @@ def test_html_is_well_formed_loads_nothing_and_escapes_labels(demo: Path, tmp_pa
     markdown, text = pages(demo, tmp_path / "report")
     page = Page(text)
     assert page.open == []
-    assert page.loaded == []
-    assert "url(" not in text and "@import" not in text
+    assert len(page.ids) == len(set(page.ids))
+    loaded = [address or "" for address in page.loaded]
+    assert all(address.startswith(("data:", "#")) for address in loaded)
+    assert {address[1:] for address in loaded if address.startswith("#")} <= set(page.ids)
+    used = re.findall(r"url\(([^)]*)\)", text)
+    assert {address.lstrip("#") for address in used} <= set(page.ids)
+    assert "@import" not in text
     assert "b" not in page.seen
-    assert "&lt;b&gt;" in text
-    assert r"| &lt;b&gt; | 0 |" in markdown and r"| Hum\|x | 3 |" in markdown
+    assert "&lt;b&gt;" in text and r'"\u003cb\u003e"' in text
+    assert r"| &lt;b&gt; | 0 | 0 |" in markdown and r"| Hum\|x | 3 | 12 |" in markdown
 
 
 def test_null_metrics_are_shown_as_not_available(demo: Path, tmp_path: Path):
@@ -213,10 +169,10 @@ def test_only_the_first_fifty_clips_set_aside_are_listed(demo: Path, tmp_path: P
 def test_a_missing_or_empty_file_is_named_with_its_stage(demo: Path, name: str, stage: str):
     (demo / name).write_text("{}" if name.endswith(".json") else "")
     with pytest.raises(LeanError, match=rf"{name} lacks .*: stage {stage} writes"):
-        report.results_table([demo])
+        render(demo, demo / "report")
     (demo / name).unlink()
     with pytest.raises(LeanError, match=rf"{name} is missing: stage {stage} writes it"):
-        report.render(demo, demo / "report", "none")
+        render(demo, demo / "report", "none")
     assert not (demo / "report").exists()
 
 

@@ -1,0 +1,149 @@
+"""Reads what the other stages left in `metrics/<dataset>/`, and says who writes what is missing."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lean_audio import paper
+from lean_audio.errors import LeanError
+
+Record = Mapping[str, Any]
+Table = list[dict[str, Any]]  # rows of a CSV file, cells as text
+VARIANTS = tuple(row.variant for row in paper.ABLATION)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which stage writes a file, and the keys or columns of it that the report reads."""
+
+    stage: str
+    keys: str
+
+
+PROVENANCE = Source(
+    "embed",
+    "dataset.name dataset.origin dataset.synthetic dataset.classes dataset.clips.train "
+    "dataset.clips.val dataset.clips.eval dataset.clips.set_aside yamnet.source yamnet.handle "
+    "yamnet.trained yamnet.savedmodel_sha256 yamnet.weights_sha256",
+)
+TRAINING = Source("train", "epochs learning_rate batch_size seed")
+METRICS = Source(
+    "evaluate",
+    "mAP mAUC d_prime d_prime_per_class lwlrap parameters classes_scored "
+    "classes_without_positives best_epoch synthetic yamnet_trained",
+)
+CLASSES = Source("evaluate", "label AP AUC positives train_clips")
+RECALL = Source("evaluate", "label recall precision")
+RELIABILITY = Source("evaluate", "low high pairs mean_score positive_share")
+HISTORY = Source("train", "epoch loss val_loss val_mAP")
+SET_ASIDE = Source("prepare", "clip split file reason")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the README's table needs: `provenance` with dotted keys, metrics by variant."""
+
+    provenance: Record
+    metrics: Mapping[str, Record]
+
+
+@dataclass(frozen=True)
+class Measured(Summary):
+    """One directory of metrics; the mappings by variant."""
+
+    training: Record
+    classes: Mapping[str, Table]
+    recall: Mapping[str, Table]
+    reliability: Mapping[str, Table]
+    histories: Mapping[str, Table]
+    set_aside: Table
+
+
+def number(text: str | None) -> float | None:
+    """A CSV cell as a number; None for an empty cell or one that is not finite."""
+    value = float(text) if text else math.nan
+    return value if math.isfinite(value) else None
+
+
+def numeric(tables: Mapping[str, Sequence[Record]]) -> dict[str, Table]:
+    """The tables with every cell but the label as a number."""
+    return {
+        name: [
+            {key: cell if key == "label" else number(cell) for key, cell in row.items()}
+            for row in rows
+        ]
+        for name, rows in tables.items()
+    }
+
+
+def flatten(record: Record, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted keys: `{"a": {"b": 1}}` becomes `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        nested = isinstance(value, dict)
+        flat |= flatten(value, f"{prefix}{key}.") if nested else {prefix + key: value}
+    return flat
+
+
+def existing(path: Path, source: Source) -> Path:
+    """The path; LeanError where there is no such file."""
+    if not path.is_file():
+        raise LeanError(f"{path} is missing: stage {source.stage} writes it.")
+    return path
+
+
+def require(path: Path, source: Source, present: Container[str]) -> None:
+    """LeanError that names the keys of `source` which `path` lacks."""
+    absent = [key for key in source.keys.split() if key not in present]
+    if absent:
+        raise LeanError(f"{path} lacks {', '.join(absent)}: stage {source.stage} writes the file.")
+
+
+def read_record(path: Path, source: Source) -> Record:
+    """A JSON object with dotted keys, complete."""
+    text = existing(path, source).read_text(encoding="utf-8")
+    try:
+        record = flatten(json.loads(text))
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise LeanError(f"{path} holds no JSON object: stage {source.stage} writes it.") from error
+    require(path, source, record)
+    return record
+
+
+def read_table(path: Path, source: Source) -> Table:
+    """The rows of a CSV file, its columns complete."""
+    rows = csv.DictReader(io.StringIO(existing(path, source).read_text(encoding="utf-8")))
+    require(path, source, rows.fieldnames or ())
+    return list(rows)
+
+
+def read_summary(metrics_dir: Path) -> Summary:
+    """Read provenance and metrics alone."""
+    return Summary(
+        provenance=read_record(metrics_dir / "provenance.json", PROVENANCE),
+        metrics={name: read_record(metrics_dir / f"{name}.json", METRICS) for name in VARIANTS},
+    )
+
+
+def read_measured(metrics_dir: Path) -> Measured:
+    """Read one dataset's metrics; LeanError where a file, a key or a column is missing."""
+
+    def tables(kind: str, source: Source) -> dict[str, Table]:
+        return {name: read_table(metrics_dir / f"{name}.{kind}.csv", source) for name in VARIANTS}
+
+    summary = read_summary(metrics_dir)
+    return Measured(
+        provenance=summary.provenance,
+        metrics=summary.metrics,
+        training=read_record(metrics_dir / f"{VARIANTS[0]}.training.json", TRAINING),  # all alike
+        classes=tables("classes", CLASSES),
+        recall=tables("pr", RECALL),
+        reliability=tables("reliability", RELIABILITY),
+        histories=tables("history", HISTORY),
+        set_aside=read_table(metrics_dir / "set_aside.csv", SET_ASIDE),
+    )
