@@ -8,7 +8,7 @@ READY := $(VENV)/ready$(if $(GPU),-gpu)
 SHELL := /bin/bash
 export PATH := $(BIN):$(PATH)
 
-.PHONY: setup repro test bench readme lock
+.PHONY: setup repro ui test bench readme lock
 
 setup: $(READY)
 
@@ -22,6 +22,10 @@ $(READY): $(LOCK) requirements/uv.lock pyproject.toml
 
 repro: setup
 	dvc repro
+
+PORT ?= 5000
+ui: setup
+	python -m tools.ui $(PORT)
 
 test: setup
 	ruff check .

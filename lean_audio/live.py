@@ -1,7 +1,6 @@
 """A training that is watched in MLflow while it goes on; it never stops because MLflow does."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,15 @@ import keras
 from lean_audio.files import sha256
 from lean_audio.params import Params
 from lean_audio.run_facts import run_params, run_tags
-from lean_audio.store import Store, finished, open_store, short_patience, this_process
+from lean_audio.store import (
+    Store,
+    finished,
+    log_metrics,
+    log_params,
+    open_store,
+    short_patience,
+    this_process,
+)
 
 
 class LiveRun(keras.callbacks.Callback):
@@ -83,20 +90,3 @@ def follow(params: Params, variant: str) -> Iterator[LiveRun]:
         live.end("KILLED")
         raise
     live.finish(params.paths.weights(variant))
-
-
-def log_params(store: Store, run_id: str, params: dict[str, str]) -> None:
-    """MLflow takes a param once: those that the run has already stay as they are."""
-    from mlflow.entities import Param
-
-    known = store.client.get_run(run_id).data.params
-    new = [Param(name, value) for name, value in params.items() if name not in known]
-    store.client.log_batch(run_id, params=new)
-
-
-def log_metrics(store: Store, run_id: str, values: dict[str, float], step: int) -> None:
-    from mlflow.entities import Metric
-
-    now_ms = int(time.time() * 1000)
-    metrics = [Metric(name, float(value), now_ms, step) for name, value in values.items()]
-    store.client.log_batch(run_id, metrics=metrics)

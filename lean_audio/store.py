@@ -8,6 +8,7 @@ dataset, one run a training: the tag `inputs` says what went in, `weights_sha256
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,8 +101,27 @@ def _experiment(client: "MlflowClient", params: Params, folder: Path, uri: str) 
         return found.experiment_id
     artifacts = (folder.resolve() / "artifacts" / params.dataset).as_uri()
     return client.create_experiment(
-        name, artifact_location=artifacts if uri.startswith("sqlite:") else None
+        name,
+        artifact_location=artifacts if uri.startswith("sqlite:") else None,
+        tags={"mlflow.experimentKind": "custom_model_development"},  # the UI shows training runs
     )
+
+
+def log_params(store: Store, run_id: str, params: dict[str, str]) -> None:
+    """MLflow takes a param once: those that the run has already stay as they are."""
+    from mlflow.entities import Param
+
+    known = store.client.get_run(run_id).data.params
+    new = [Param(name, value) for name, value in params.items() if name not in known]
+    store.client.log_batch(run_id, params=new)
+
+
+def log_metrics(store: Store, run_id: str, values: dict[str, float], step: int) -> None:
+    from mlflow.entities import Metric
+
+    now_ms = int(time.time() * 1000)
+    metrics = [Metric(name, float(value), now_ms, step) for name, value in values.items()]
+    store.client.log_batch(run_id, metrics=metrics)
 
 
 def this_process() -> str:

@@ -1,0 +1,16 @@
+"""Bring the runs in MLflow up to date with the files that the other stages left."""
+
+from lean_audio.errors import run_stage
+from lean_audio.files import write_json
+from lean_audio.params import load_params
+from lean_audio.tracking import track
+
+
+def main() -> None:
+    params = load_params()
+    write_json(params.paths.tracked, track(params))
+    print(f"{len(params.variants)} runs in MLflow: `make ui` shows them")
+
+
+if __name__ == "__main__":
+    run_stage(main)

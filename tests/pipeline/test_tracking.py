@@ -1,0 +1,241 @@
+"""What MLflow holds after real runs of the pipeline, read through MLflow's own client."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow.tracking import MlflowClient
+
+VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+CURVES = ("loss", "val_loss", "val_mAP")
+TAGS = {
+    *("variant", "dataset", "dataset_kind", "seed", "inputs", "weights_sha256", "yamnet"),
+    *("yamnet_trained", "yamnet_weights_sha256", "git_commit", "git_dirty", "dvc_experiment"),
+}
+SECONDS = itertools.count(60)
+DEAD_SERVER = "http://127.0.0.1:9"
+
+
+def local(root: Path) -> str:
+    """Never the same twice: MLflow keeps a connection, which would outlive a deleted database."""
+    return f"sqlite:///{root}/mlruns/mlflow.db?timeout={next(SECONDS)}"
+
+
+def runs(uri: str, dataset: str = "demo") -> list[Any]:
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(f"lean-{dataset}")
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def snapshot(uri: str) -> dict[str, Any]:
+    """All that the runs hold, without MLflow's own ids and times."""
+    client = MlflowClient(uri)
+    return {
+        run.info.run_name: {
+            "status": run.info.status,
+            "params": run.data.params,
+            "metrics": run.data.metrics,
+            "tags": {name: run.data.tags[name] for name in sorted(TAGS)},
+            "curves": {name: curve(client, run, name) for name in CURVES},
+            "artifacts": sorted(artifacts(client, run.info.run_id)),
+        }
+        for run in runs(uri)
+    }
+
+
+def curve(client: MlflowClient, run: Any, name: str) -> list[tuple[int, float]]:
+    return sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, name))
+
+
+def artifacts(client: MlflowClient, run_id: str, folder: str | None = None) -> Iterator[str]:
+    for file in client.list_artifacts(run_id, folder):
+        if file.is_dir:
+            yield from artifacts(client, run_id, file.path)
+        else:
+            yield file.path
+
+
+@contextmanager
+def variable(clone: Any, name: str, value: str) -> Iterator[None]:
+    clone.environment[name] = value
+    yield
+    del clone.environment[name]
+
+
+def test_repro_leaves_one_whole_run_a_variant(finished):
+    found = snapshot(local(finished.root))
+    assert len(runs(local(finished.root))) == len(VARIANTS)
+    assert set(found) == set(VARIANTS)
+    metrics = finished.root / "metrics" / "demo"
+    for variant, run in found.items():
+        history = pd.read_csv(metrics / f"{variant}.history.csv")
+        assert run["status"] == "FINISHED"
+        for name in CURVES:
+            assert run["curves"][name] == list(zip(history["epoch"], history[name], strict=True))
+        stated = json.loads((metrics / f"{variant}.json").read_text())
+        for name, value in stated.items():
+            if isinstance(value, float | int) and not isinstance(value, bool):
+                assert run["metrics"][name] == value
+        assert run["params"]["variant.name"] == variant
+        assert run["params"]["train.epochs"] == "2"
+        assert run["tags"]["dataset_kind"] == "synthetic"
+        assert run["tags"]["yamnet_trained"] == "false"
+        assert len(run["tags"]["git_commit"]) == 40
+        assert {"weights/head.weights.h5", "tables/classes.csv", "plots/learning.svg"} <= set(
+            run["artifacts"]
+        )
+
+
+def test_on_device_metrics_are_on_the_run_they_belong_to(finished):
+    found = snapshot(local(finished.root))
+    device = json.loads((finished.root / "metrics/demo/device.json").read_text())
+    run = found.pop("joint-bahdanau")
+    assert run["metrics"]["device/int4/bytes"] == device["schemes"]["int4"]["bytes"]
+    assert run["metrics"]["shipped/mAP"] == device["schemes"][device["shipped"]]["mAP"]
+    assert "device/lean.tflite" in run["artifacts"]
+    assert "device/int4/bytes" not in found["yamnet"]["metrics"]
+
+
+def test_an_experiment_adds_what_it_measured_and_no_run(finished):
+    """Its device metrics; after the loss of the database both states are tracked anew."""
+    root = finished.root
+    (root / "mlruns" / "mlflow.db").unlink()
+    finished.stage("track")  # whatever tests before this one committed
+    finished.run("dvc", "exp", "run", "--set-param", "attention=affinity")
+    before = snapshot(local(root))
+    assert len(runs(local(root))) == len(VARIANTS)
+    assert "device/float32/bytes" in before["joint-affinity"]["metrics"]
+    finished.stage("track")
+    assert snapshot(local(root)) == before
+    (root / "mlruns" / "mlflow.db").unlink()
+    finished.stage("track")
+    assert "device/float32/bytes" not in snapshot(local(root))["joint-bahdanau"]["metrics"]
+    finished.run("dvc", "exp", "run", "--set-param", "attention=bahdanau")
+    assert snapshot(local(root)) == before
+    assert len(runs(local(root))) == len(VARIANTS)
+
+
+def test_who_deletes_the_runs_has_them_made_again_by_repro(finished):
+    before = snapshot(local(finished.root))
+    (finished.root / "mlruns" / "mlflow.db").unlink()
+    (finished.root / "mlruns" / "demo" / "tracked.json").unlink()
+    output = finished.run("dvc", "repro")
+    assert "stages.train" not in output
+    assert set(snapshot(local(finished.root))) == set(before)
+
+
+def test_a_killed_training_leaves_one_finished_run(finished):
+    uri = local(finished.root)
+    finished.edit("params.yaml", "epochs: 2", "epochs: 50")
+    process = finished.start(sys.executable, "-m", "stages.train", "yamnet")
+    assert process.stdout
+    assert any(line.startswith("Epoch 3/") for line in process.stdout)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert [run.info.status for run in runs(uri)].count("RUNNING") == 1
+    finished.stage("train", "yamnet")
+    ours = [run for run in runs(uri) if run.data.params["train.epochs"] == "50"]
+    assert [run.info.status for run in ours] == ["FINISHED"]
+    assert len(curve(MlflowClient(uri), ours[0], "val_mAP")) == 50
+    finished.stage("train", "yamnet")  # once more, from the start: the same run
+    again = [run for run in runs(uri) if run.data.params["train.epochs"] == "50"]
+    assert [run.info.run_id for run in again] == [run.info.run_id for run in ours]
+    finished.edit("params.yaml", "epochs: 50", "epochs: 2")
+    finished.run("git", "checkout", "--quiet", "metrics")
+    finished.run("dvc", "checkout", "--quiet", "--force")
+    MlflowClient(uri).delete_run(ours[0].info.run_id)
+
+
+def test_without_a_server_training_warns_once_and_tracking_says_what_to_do(finished):
+    weights = finished.root / "models/demo/heads/yamnet.weights.h5"
+    before = weights.read_bytes()
+    with variable(finished, "MLFLOW_TRACKING_URI", DEAD_SERVER):
+        output = finished.stage("train", "yamnet")
+        assert output.count("warning: MLflow cannot be reached") == 1
+        assert weights.read_bytes() == before
+        with variable(finished, "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"):
+            output = finished.stage("track", fails=True)
+    assert output.splitlines()[-1].startswith("error: MLflow cannot be reached (")
+    assert "Traceback" not in output
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[str]:
+    """A real MLflow server on loopback, with a database of its own."""
+    uri = "http://127.0.0.1:5187"
+    command = [sys.executable, "-m", "mlflow", "server", "--port", "5187", "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
+    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
+    environment = os.environ | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            wait_for(f"{uri}/health")
+            yield uri
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(url: str, most_s: float = 120) -> None:
+    until = time.monotonic() + most_s
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
+            return
+        except OSError:
+            assert time.monotonic() < until, f"{url} does not answer"
+            time.sleep(0.5)
+
+
+def test_a_shared_server_gets_live_epochs_and_whole_runs(finished, server):
+    with variable(finished, "MLFLOW_TRACKING_URI", server):
+        output = finished.stage("train", "yamnet")
+        assert "warning" not in output
+        (live,) = runs(server)
+        assert len(curve(MlflowClient(server), live, "val_mAP")) == 2
+        assert "mAP" not in live.data.metrics
+        finished.stage("track")
+    found = snapshot(server)
+    assert set(found) == set(VARIANTS)
+    assert len(runs(server)) == len(VARIANTS)
+    assert "mAP" in found["yamnet"]["metrics"]
+    assert live.info.run_id in {run.info.run_id for run in runs(server)}
+    assert "device/lean.tflite" in found["joint-bahdanau"]["artifacts"]
+
+
+def test_parallel_experiments_in_workspaces_of_their_own_share_the_store(finished):
+    finished.run("git", "add", "--all")
+    finished.run("git", "commit", "--quiet", "--allow-empty", "--message", "results")
+    for seed in ("11", "12"):
+        queued = ("--queue", "--name", f"seed-{seed}", "--set-param", f"seed={seed}")
+        finished.run("dvc", "exp", "run", *queued, "train@yamnet")
+    finished.run("dvc", "queue", "start", "--jobs", "2")
+    until = time.monotonic() + 240
+    while "Running" in (state := finished.run("dvc", "queue", "status")) or "Queued" in state:
+        assert time.monotonic() < until, state
+        time.sleep(1)
+    assert state.count("Success") == 2, state
+    uri = local(finished.root)
+    queued = {run.data.tags["dvc_experiment"]: run for run in runs(uri)}
+    for seed in ("11", "12"):
+        run = queued[f"seed-{seed}"]
+        assert (run.info.status, run.data.tags["seed"]) == ("FINISHED", seed)
+        assert len(curve(MlflowClient(uri), run, "loss")) == 2
+        MlflowClient(uri).delete_run(run.info.run_id)
