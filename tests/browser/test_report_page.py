@@ -13,6 +13,7 @@ from lean_audio.report import VARIANTS, fixed, signed
 
 Open = Callable[..., Page]
 PHONE = {"width": 360, "height": 740}
+A4 = {"width": 710, "height": 1050}  # inside its margins
 GROUNDS = ("ground", "raised", "paper", "headline", "warn", "bar", "better", "worse")
 MARKS = ("edge", *(f"series-{number}" for number in range(1, 8)))
 COLOURS = (*GROUNDS, *MARKS, "ink", "quiet", "accent")
@@ -228,9 +229,10 @@ def test_without_javascript_all_is_shown_and_nothing_that_would_not_work(open_pa
 
 
 def test_printing_shows_everything_but_the_controls(open_page: Open, tmp_path: Path):
-    page = open_page()
+    page = open_page(viewport=A4)
     page.get_by_label("find a class").fill("Purr")
     page.emulate_media(media="print")
+    assert page.locator("body").evaluate("body => body.scrollWidth") == A4["width"]
     assert page.locator(".controls:visible, audio:visible, nav:visible").count() == 0
     assert len(column(page, 0)) == 6
     assert page.locator(".tall").first.evaluate("box => getComputedStyle(box).maxHeight") == "none"

@@ -139,7 +139,7 @@ def test_the_model_card_names_the_shipped_file_and_the_worst_classes(device: Pat
     front, body = card(device, tmp_path / "report")
     values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
     assert values["size of the shipped file, bytes"] == 4746275
-    assert "| 95 % interval of the drop | -0.0010 to 0.0040 |" in body
+    assert "| 95 % interval of the drop | \u22120.0010 to 0.0040 |" in body
     worst = body.split("worst five")[1].split("##")[0].splitlines()
     rows = [line.split("|")[1].strip() for line in worst if line.startswith("| ")][1:]
     assert rows == ["---", "Wind", "Bark", "Purr", "Hum\\", "Rain"]  # Hum|x, its bar escaped
