@@ -72,14 +72,19 @@ def to_svg(chart: alt.TopLevelMixin, sentence: str) -> str:
 
 
 def channels(names: Sequence[str], legend: bool) -> list[Any]:
-    """Colour, dash and marker of each variant, always all three."""
+    """Colour, dash and marker of each variant, always all three; a legend shows no dashes."""
     places = [place_of(name, names) for name in names]
-    kinds = ((alt.Color, COLOURS), (alt.StrokeDash, DASHES), (alt.Shape, tuple(SHAPES)))
+    shown = alt.Legend() if legend else None
+    kinds = (
+        (alt.Color, COLOURS, shown),
+        (alt.StrokeDash, DASHES, None),
+        (alt.Shape, tuple(SHAPES), shown),
+    )
     return [
-        kind("variant:N", legend=alt.Legend() if legend else None).scale(
+        kind("variant:N", legend=key_of).scale(
             domain=list(names), range=[values[place] for place in places]
         )
-        for kind, values in kinds
+        for kind, values, key_of in kinds
     ]
 
 
@@ -116,5 +121,5 @@ def curves(
 
 def titled(chart: Any, title: str, subtitle: str = "") -> Any:
     """The chart under its title; a subtitle stands below in smaller type."""
-    name = alt.Title(title, subtitle=subtitle, limit=WIDTH + 40)
+    name = alt.Title(title, subtitle=subtitle, limit=WIDTH * 0.9)
     return chart.properties(title=name)

@@ -78,15 +78,16 @@ def ablation_row(stated: paper.AblationResult, ours: Record) -> Record:
 
 def fixed(value: float | None, digits: int) -> str:
     """A number with fixed decimals and commas, or n/a where there is none to state."""
-    return "n/a" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    return f"{value:z,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def signed(value: float | None, digits: int) -> str:
-    """A difference: like `fixed`, with its sign."""
+    """A difference: like `fixed`, with a plus where it is more than nothing."""
     text = fixed(value, digits)
-    if text == "n/a" or not float(text.replace(",", "")):
-        return text.removeprefix("-")
-    return f"\N{MINUS SIGN}{text[1:]}" if text.startswith("-") else f"+{text}"
+    positive = value is not None and math.isfinite(value) and round(value, digits) > 0
+    return f"+{text}" if positive else text
 
 
 def breakable(label: str) -> Markup:

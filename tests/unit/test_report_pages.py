@@ -1,0 +1,163 @@
+"""Example clips, the model card, and the same bytes in any process."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from helpers import ROOT
+from report_data import CALIBRATION_ERROR, change_json, make_run, pages, render
+from ruamel.yaml import YAML
+
+from lean_audio import report, report_classes, report_examples
+from lean_audio.errors import LeanError
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "demo", "demo", synthetic=True, trained=False)
+
+
+@pytest.fixture
+def device(demo: Path) -> Path:
+    """The demo with the measurements of a real run on device beside its own."""
+    for name in ("device.json", "quantize.json", "sensitivity.csv"):
+        shutil.copy(ROOT / "metrics/folder" / name, demo)
+    return demo
+
+
+def test_two_processes_with_other_hash_seeds_write_the_same_bytes(device: Path, tmp_path: Path):
+    code = (
+        "import sys; from pathlib import Path; from report_data import render; "
+        "render(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    for seed in ("1", "2"):
+        environment = os.environ | {
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests"))),
+        }
+        command = [sys.executable, "-c", code, str(device), str(tmp_path / seed)]
+        subprocess.run(command, env=environment, check=True)
+    for name in report.PAGES:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_changes_are_the_largest_first_and_leave_equal_classes_out():
+    ours = {"a": 0.5, "b": 0.9, "c": 0.2, "d": 0.3, "e": 0.4, "x": 1.0}
+    theirs = {"a": 0.4, "b": 0.5, "c": 0.2 + 1e-15, "d": 0.6, "e": 0.5}
+    found = report_classes.changes(ours, theirs)
+    assert [row["label"] for row in found["improved"]] == ["b", "a"]
+    assert [row["label"] for row in found["hurt"]] == ["d", "e"]
+    assert found["hurt"][0]["change"] == pytest.approx(-0.3)
+
+
+def test_at_most_ten_classes_are_named_each_way():
+    ours = {f"class{n:02}": 0.5 for n in range(12)}
+    found = report_classes.changes(ours, dict.fromkeys(ours, 0.4))
+    assert [row["label"] for row in found["improved"]] == [f"class{n:02}" for n in range(10)]
+
+
+def test_markdown_names_the_default_pair_and_the_example_clips(demo: Path, tmp_path: Path):
+    markdown, page = pages(demo, tmp_path / "report")
+    assert "| Rain | 0.5000 | 0.6600 | +0.1600 |" in markdown
+    assert "| Wind | 0.5000 | 0.4500 | \u22120.0500 |" in markdown
+    assert f"| joint-none | {CALIBRATION_ERROR:.4f} |" in markdown
+    assert "| 17 | 1.60 | Bark | Bark 0.75, &lt;b&gt; 0.25 |" in markdown
+    assert "base64" not in markdown
+    assert page.count('src="data:image/png;base64,') == 2
+    assert page.count("<audio controls") == page.count('src="data:audio/mpeg;base64,') == 1
+
+
+def test_the_cells_of_chunks_meet_halfway_and_end_with_the_clip():
+    chunks = [{"start_s": start, "end_s": start + 1.0} for start in (0.0, 0.5, 1.0)]
+    edges = report_examples.chunk_edges(chunks, 1.6)
+    assert edges == pytest.approx([0.0, 0.75, 1.15, 1.6])
+    assert report_examples.chunk_edges(chunks[:1], 0.4) == [0.0, 0.4]
+
+
+@pytest.mark.parametrize(("duration_s", "last"), [(0.4, "0.4"), (2.31, "2"), (29.9, "25")])
+def test_ticks_are_few_and_at_round_times(duration_s: float, last: str):
+    ticks = report_examples.time_ticks(duration_s)
+    if last == "25":
+        assert [tick["text"] for tick in ticks] == ["0", "5", "10", "15", "20", "25"]
+    assert ticks[0] == {"text": "0", "percent": 0.0}
+    assert ticks[-1]["text"] == last and 2 <= len(ticks) <= 7
+    assert ticks[-1]["percent"] == pytest.approx(100 * float(last) / duration_s, abs=0.01)
+
+
+def test_attention_reaches_the_top_at_its_highest_frame():
+    assert report_examples.attention_area([]) == ""
+    assert report_examples.attention_area([0.5, 1.5]) == "M0 100V66.7H500.0V0.0H1000.0V100Z"
+    assert report_examples.attention_area([1.0]) == "M0 100V0.0H1000.0V100Z"
+
+
+def test_a_missing_example_file_is_named_with_its_stage(demo: Path, tmp_path: Path):
+    examples = tmp_path / "demo-examples"
+    for name in ("01.mp3", "02.png", "examples.json"):
+        (examples / name).rename(tmp_path / name)
+        with pytest.raises(LeanError, match=f"{name} is missing: stage examples writes it"):
+            render(demo, tmp_path / "report")
+        (tmp_path / name).rename(examples / name)
+    record = {"variant": "x", "attends": True, "frame_s": 0.025, "clips": [{"clip": "17"}]}
+    (examples / "examples.json").write_text(json.dumps(record))
+    with pytest.raises(LeanError, match=r"examples\.json lacks labels, duration_s, .* examples"):
+        render(demo, tmp_path / "report")
+
+
+def test_the_readmes_table_needs_neither_examples_nor_curves(demo: Path):
+    for path in (*demo.glob("*.csv"), *demo.glob("*.training.json")):
+        path.unlink()
+    assert "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 |" in report.results_table([demo])
+
+
+def card(folder: Path, out: Path) -> tuple[dict, str]:
+    text = (render(folder, out) / "model_card.md").read_text("utf-8")
+    assert text.startswith("---\n")
+    _, front, body = text.split("---\n", 2)
+    return YAML(typ="safe").load(front), body
+
+
+def test_the_model_card_says_first_that_its_numbers_compare_with_nothing(
+    demo: Path, tmp_path: Path
+):
+    front, body = card(demo, tmp_path / "report")
+    assert front["license"] == "apache-2.0" and "not-comparable" in front["tags"]
+    assert body.index("Not comparable") < body.index("0.5123")
+    (result,) = front["model-index"][0]["results"]
+    assert result["dataset"]["name"] == "demo (synthetic, untrained YAMNet)"
+    values = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert values["mAP"] == 0.5123
+    assert values["expected calibration error"] == CALIBRATION_ERROR
+    assert "## The file for devices" not in body
+
+
+def test_the_model_card_names_the_shipped_file_and_the_worst_classes(device: Path, tmp_path: Path):
+    front, body = card(device, tmp_path / "report")
+    values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
+    assert values["size of the shipped file, bytes"] == 4746275
+    assert "| 95 % interval of the drop | \u22120.0010 to 0.0040 |" in body
+    worst = body.split("worst five")[1].split("##")[0].splitlines()
+    rows = [line.split("|")[1].strip() for line in worst if line.startswith("| ")][1:]
+    assert rows == ["---", "Wind", "Bark", "Purr", "Hum\\", "Rain"]  # Hum|x, its bar escaped
+    assert "| paper: LEAN |" in body and "0.4677" in body
+
+
+def test_a_metric_that_is_not_defined_is_null_in_the_card(demo: Path, tmp_path: Path):
+    change_json(demo / "joint-bahdanau.json", d_prime=None)
+    front, body = card(demo, tmp_path / "report")
+    values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
+    assert values["d-prime"] is None
+    assert "| d\u2032 | n/a | 2.251 |" in body
+
+
+def test_on_device_charts_say_size_time_and_map(device: Path, tmp_path: Path):
+    _, page = pages(device, tmp_path / "report")
+    label = "selective_int8: mAP 0.7375, 4.75 MB, 0.99 times the time of plain YAMNet"
+    assert page.count(f'aria-label="{label}"') == 2
+    for drawing in page.split('<figure class="chart">')[1:]:
+        svg = ElementTree.fromstring(drawing.split("</figure>")[0])  # noqa: S314
+        assert svg.get("role") == "img" and svg.get("aria-label")
