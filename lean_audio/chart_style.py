@@ -43,7 +43,7 @@ CONFIG: dict[str, Any] = {
     "axis": {"labelColor": QUIET, "titleColor": QUIET, "labelFontSize": 11, "titleFontSize": 11}
     | {"titleFontWeight": 400, "gridColor": LINE, "domainColor": LINE, "ticks": False}
     | {"labelPadding": 6, "titlePadding": 8, "tickCount": 5, "domain": False},
-    "legend": {"labelColor": INK, "labelFontSize": 11, "symbolSize": 60, "symbolStrokeWidth": 2}
+    "legend": {"labelColor": INK, "labelFontSize": 11, "symbolSize": 60, "symbolStrokeWidth": 0}
     | {"columns": 5, "columnPadding": 28, "labelLimit": 0, "title": None, "orient": "bottom"},
 }
 
@@ -72,19 +72,14 @@ def to_svg(chart: alt.TopLevelMixin, sentence: str) -> str:
 
 
 def channels(names: Sequence[str], legend: bool) -> list[Any]:
-    """Colour, dash and marker of each variant, always all three; a legend shows no dashes."""
+    """Colour, dash and marker of each variant, always all three."""
     places = [place_of(name, names) for name in names]
-    shown = alt.Legend() if legend else None
-    kinds = (
-        (alt.Color, COLOURS, shown),
-        (alt.StrokeDash, DASHES, None),
-        (alt.Shape, tuple(SHAPES), shown),
-    )
+    kinds = ((alt.Color, COLOURS), (alt.StrokeDash, DASHES), (alt.Shape, tuple(SHAPES)))
     return [
-        kind("variant:N", legend=key_of).scale(
+        kind("variant:N", legend=alt.Legend() if legend else None).scale(
             domain=list(names), range=[values[place] for place in places]
         )
-        for kind, values, key_of in kinds
+        for kind, values in kinds
     ]
 
 
