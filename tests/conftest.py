@@ -1,12 +1,27 @@
 """What several tests share."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers import ROOT, write_layout
+from playwright.sync_api import Browser, sync_playwright
 
 from lean_audio.params import Params, load_params
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+    "--mute-audio",
+)
 
 
 def shared(variable: str, name: str, proof: str) -> Path:
@@ -40,3 +55,15 @@ def layout(tmp_path) -> Path:
         name: (split, "Bark,Dog" if name in "acd" else "Dog") for name, split in splits.items()
     }
     return write_layout(tmp_path / "sounds", clips)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A system browser, driven by Playwright; skipped where there is none."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no browser to drive: none of {', '.join(BROWSERS)} is on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser
+        browser.close()

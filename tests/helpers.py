@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +53,15 @@ def lean_audio(*arguments: object, stdin: bytes = b"", code: int = 0, cwd: Path 
     assert done.returncode == code, done.stderr.decode()
     assert b"Traceback" not in done.stderr
     return done
+
+
+def wait_for(url: str, most_s: float = 120) -> None:
+    """Until the server at `url` answers."""
+    until = time.monotonic() + most_s
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
+            return
+        except OSError:
+            assert time.monotonic() < until, f"{url} does not answer"
+            time.sleep(0.5)

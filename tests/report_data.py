@@ -98,7 +98,12 @@ def make_examples(folder: Path) -> Path:
     quiet = {"label": "<b>", "score": 0.25, "true": False, "chunk_scores": [0.0, 0.25, 0.5]}
     whole = {"clip": "17", "labels": ["Bark"], "duration_s": 1.6, "chunks": chunks}
     whole |= {"tags": [bark, quiet], "attention": [0.5] * 32 + [1.5] * 32}
-    short = {"clip": "18", "labels": ["Hum|x"], "duration_s": 0.4, "chunks": chunks[:1]}
+    short = {
+        "clip": "18",
+        "labels": ["Hum|x", "Accelerating_and_revving_and_vroom"],
+        "duration_s": 0.4,
+        "chunks": chunks[:1],
+    }
     short |= {"tags": [bark | {"true": False, "chunk_scores": [0.75]}], "attention": None}
     clips = [
         whole | {"spectrogram": "01.png", "spectrogram_max_hz": 8000, "audio": "01.mp3"},

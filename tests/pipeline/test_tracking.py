@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from helpers import wait_for
 from mlflow.tracking import MlflowClient
 
 VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
@@ -191,17 +191,6 @@ def server(tmp_path) -> Iterator[str]:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def wait_for(url: str, most_s: float = 120) -> None:
-    until = time.monotonic() + most_s
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
-            return
-        except OSError:
-            assert time.monotonic() < until, f"{url} does not answer"
-            time.sleep(0.5)
 
 
 def test_a_shared_server_gets_live_epochs_and_whole_runs(finished, server):
