@@ -68,7 +68,7 @@ def test_another_attention_runs_what_is_made_of_the_headlined_variant_alone(fini
     finished.run("git", "commit", "--quiet", "--allow-empty", "--message", "results")
     output = finished.run("dvc", "exp", "run", "--set-param", "attention=affinity")
     assert re.findall(r"Running stage '(\S+)'", output) == [
-        *("examples", "quantize", "evaluate_device", "report")
+        *("examples", "quantize", "evaluate_device", "report", "track")
     ]
     assert "joint-affinity" in finished.run("dvc", "metrics", "show")
     finished.run("git", "checkout", "--quiet", ".")
