@@ -44,11 +44,14 @@ class Record:
 def track(params: Params) -> dict[str, dict[str, str]]:
     """Bring every variant's run up to date; returns what identifies each run.
 
-    Raises LeanError when MLflow cannot be reached.
+    Raises LeanError when a result is missing, or when MLflow cannot be reached.
     """
     from mlflow.exceptions import MlflowException
 
-    records = {variant: read_record(params, variant) for variant in params.variants}
+    try:
+        records = {variant: read_record(params, variant) for variant in params.variants}
+    except FileNotFoundError as error:
+        raise LeanError(f"{error.filename} is missing: `dvc repro` makes it") from None
     try:
         store = open_store(params)
         for record in records.values():
