@@ -8,7 +8,7 @@ import hashlib
 import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import vl_convert
@@ -46,6 +46,7 @@ CONFIG: dict[str, Any] = {
     "legend": {"labelColor": INK, "labelFontSize": 11, "symbolSize": 60, "symbolStrokeWidth": 0}
     | {"columns": 5, "columnPadding": 28, "labelLimit": 0, "title": None, "orient": "bottom"},
 }
+MARK = "\ue000"  # stands for itself in no label: Unicode leaves it to private use
 
 
 def place_of(name: str, names: Sequence[str]) -> int:
@@ -64,9 +65,9 @@ def to_svg(chart: alt.TopLevelMixin, sentence: str) -> str:
     svg = vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="6.4", config=CONFIG)
     ids = dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg))
     for number, name in enumerate(ids):
-        svg = re.sub(rf'(\bid="|url\(#){re.escape(name)}(?=["\)])', rf"\g<1>@@{number}", svg)
+        svg = re.sub(rf'(\bid="|url\(#){re.escape(name)}(?=["\)])', rf"\g<1>{MARK}{number}", svg)
     content = hashlib.sha256(svg.encode()).hexdigest()[:8]
-    svg = svg.replace("@@", f"c{content}-")
+    svg = svg.replace(MARK, f"c{content}-")
     label = html.escape(" ".join(sentence.split()))
     return svg.replace(' version="1.1"', f' role="img" aria-label="{label}"', 1)
 
@@ -104,12 +105,19 @@ def marked(rows: Sequence[dict[str, Any]], shift: int = 0) -> list[dict[str, Any
 
 
 def curves(
-    rows: Sequence[dict[str, Any]], x: alt.X, y: alt.Y, names: Sequence[str], legend: bool
+    rows: Sequence[dict[str, Any]],
+    x: alt.X,
+    y: alt.Y,
+    names: Sequence[str],
+    legend: bool,
+    interpolate: Literal["linear", "step-before"] = "linear",
 ) -> Any:
     """One line a variant through `x`, `y`; its markers say their `text`."""
     color, dash, shape = channels(names, legend)
     base = alt.Chart(alt.Data(values=list(rows))).encode(x, y, color)
-    line = base.mark_line(strokeWidth=1.75, aria=False).encode(dash, order="order:Q")
+    line = base.mark_line(strokeWidth=1.75, aria=False, interpolate=interpolate).encode(
+        dash, order="order:Q"
+    )
     points = base.mark_point(filled=True, size=34, opacity=1).transform_filter("datum.marked")
     return alt.layer(line, points.encode(shape, description="text:N"))
 

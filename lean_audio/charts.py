@@ -80,6 +80,16 @@ def learning_curves(histories: Mapping[str, list[dict[str, Any]]]) -> str:
     )
 
 
+def _recall_points(name: str, rows: Sequence[Row], label: str) -> list[dict[str, Any]]:
+    """From recall 0 on, where the precision is that of the first point."""
+    points = [(row["recall"], row["precision"]) for row in rows if row["label"] == label]
+    return [
+        {"x": recall, "y": precision, "variant": name}
+        | {"text": f"{name}: precision {precision:.2f}, recall {recall:.2f}"}
+        for recall, precision in [(0.0, precision) for _, precision in points[:1]] + points
+    ]
+
+
 def _recall_panel(
     curves_of: Mapping[str, Sequence[Row]], label: str, legend: bool
 ) -> alt.LayerChart:
@@ -87,20 +97,12 @@ def _recall_panel(
     rows = [
         point
         for shift, name in enumerate(names)
-        for point in marked(
-            [
-                {"x": row["recall"], "y": row["precision"], "variant": name}
-                | {"text": f"{name}: precision {row['precision']:.2f}, recall {row['recall']:.2f}"}
-                for row in curves_of[name]
-                if row["label"] == label
-            ],
-            shift,
-        )
+        for point in marked(_recall_points(name, curves_of[name], label), shift)
     ]
     unit = alt.Scale(domain=[0, 1])
     axes = alt.X("x:Q", title="recall", scale=unit), alt.Y("y:Q", title="precision", scale=unit)
-    panel = curves(rows, *axes, names, legend).properties(width=WIDTH, height=HEIGHT)
-    return titled(panel, label)
+    steps = curves(rows, *axes, names, legend, "step-before")  # the area under it is the AP
+    return titled(steps.properties(width=WIDTH, height=HEIGHT), label)
 
 
 def recall_labels(curves_of: Mapping[str, Sequence[Row]]) -> list[str]:
@@ -137,7 +139,7 @@ def calibration_error(rows: Sequence[Row]) -> float | None:
 
 def _bin_text(row: Row) -> str:
     return (
-        f"scores {row['low']:.1f} to {row['high']:.1f}: mean {row['mean_score']:.3f}, "
+        f"scores {row['low']:g} to {row['high']:g}: mean {row['mean_score']:.3f}, "
         f"{row['positive_share']:.3f} of {row['pairs']:,.0f} pairs positive"
     )
 

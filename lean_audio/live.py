@@ -37,9 +37,9 @@ class LiveRun(keras.callbacks.Callback):
                 work()
         except Exception as error:
             self.store = None
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             print(
-                f"warning: MLflow cannot be reached ({reason}): training goes on without; "
+                f"warning: MLflow failed ({reason}): training goes on without; "
                 "stage track completes the run later",
                 file=sys.stderr,
             )

@@ -25,11 +25,11 @@ def read_examples(examples_dir: Path) -> Record:
     found = read_record(path, EXAMPLES)
     for clip in found["clips"]:
         require(path, CLIP, clip)
-    clips = [_drawn(clip, examples_dir) for clip in found["clips"]]
+    clips = [_drawn(clip, examples_dir, found["frame_s"]) for clip in found["clips"]]
     return {"variant": found["variant"], "attends": found["attends"], "clips": clips}
 
 
-def _drawn(clip: Record, folder: Path) -> Record:
+def _drawn(clip: Record, folder: Path, frame_s: float) -> Record:
     shown = [tag for rank, tag in enumerate(clip["tags"]) if tag["true"] or rank < SHOWN]
     edges = chunk_edges(clip["chunks"], clip["duration_s"])
     return {
@@ -37,8 +37,11 @@ def _drawn(clip: Record, folder: Path) -> Record:
         "image": _data_url(folder / clip["spectrogram"], "image/png"),
         "sound": _data_url(folder / clip["audio"], "audio/mpeg") if clip["audio"] else None,
         "ticks": time_ticks(clip["duration_s"]),
-        "rows": [{**tag, "cells": _cells(tag["chunk_scores"], edges)} for tag in shown],
-        "area": attention_area(clip["attention"] or []),
+        "rows": [
+            {**tag, "cells": _cells(tag["chunk_scores"], edges, clip["chunks"], clip["duration_s"])}
+            for tag in shown
+        ],
+        "area": attention_area(clip["attention"] or [], frame_s / clip["duration_s"]),
         "peak": max(clip["attention"] or [0.0]),
         "best": clip["tags"][:3],
     }
@@ -50,22 +53,24 @@ def _data_url(path: Path, kind: str) -> str:
 
 
 def chunk_edges(chunks: Sequence[Record], duration_s: float) -> list[float]:
-    """Where each chunk's cell begins, and the end of the clip, in seconds.
+    """Where each chunk's cell begins, and where the last one ends, in seconds.
 
     Chunks overlap, cells must not: between two chunks the edge is halfway between their middles.
     """
     middles = [(chunk["start_s"] + min(chunk["end_s"], duration_s)) / 2 for chunk in chunks]
     between = [(one + two) / 2 for one, two in pairwise(middles)]
-    return [0.0, *between, duration_s]
+    return [0.0, *between, *(min(chunk["end_s"], duration_s) for chunk in chunks[-1:])]
 
 
-def _cells(scores: Sequence[float], edges: Sequence[float]) -> list[dict[str, Any]]:
-    """Each chunk's score from edge to edge, in seconds and in SPAN units."""
-    unit = SPAN / edges[-1]
+def _cells(
+    scores: Sequence[float], edges: Sequence[float], chunks: Sequence[Record], duration_s: float
+) -> list[dict[str, Any]]:
+    """Each chunk's score and its start and end in seconds; where its cell lies, in SPAN units."""
+    unit = SPAN / duration_s
     return [
-        {"score": score, "start_s": start, "end_s": end}
+        {"score": score, "start_s": chunk["start_s"], "end_s": chunk["end_s"]}
         | {"x": round(start * unit, 1), "width": round(max(end - start, 0) * unit, 1)}
-        for score, (start, end) in zip(scores, pairwise(edges), strict=False)
+        for score, (start, end), chunk in zip(scores, pairwise(edges), chunks, strict=True)
     ]
 
 
@@ -79,10 +84,16 @@ def time_ticks(duration_s: float) -> list[dict[str, Any]]:
     ]
 
 
-def attention_area(weights: Sequence[float]) -> str:
-    """Attention over time as a path in SPAN by 100 units; the highest frame reaches the top."""
+def attention_area(weights: Sequence[float], frame_share: float) -> str:
+    """Attention over time as a path in SPAN by 100 units; the highest frame reaches the top.
+
+    frame_share: of the clip's length; the clip may end within its last frame.
+    """
     if not weights:
         return ""
-    top, width = max(*weights, 1.0), SPAN / len(weights)
-    steps = [f"V{100 - 100 * w / top:.1f}H{width * n:.1f}" for n, w in enumerate(weights, 1)]
+    top, ends = max(*weights, 1.0), [min(n * frame_share, 1) for n in range(1, len(weights) + 1)]
+    steps = [
+        f"V{100 - 100 * weight / top:.1f}H{SPAN * end:.1f}"
+        for weight, end in zip(weights, ends, strict=True)
+    ]
     return f"M0 100{''.join(steps)}V100Z"

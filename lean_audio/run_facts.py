@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from git import InvalidGitRepositoryError, Repo
 from ruamel.yaml import YAML
 
 from lean_audio.files import read_json
@@ -59,11 +58,16 @@ def run_tags(params: Params, variant: str) -> dict[str, str]:
 
 def _commit() -> dict[str, str]:
     """git_dirty: whether code differs from the commit; params.yaml and results do not count."""
+    unknown = {"git_commit": "none", "git_dirty": "true"}
+    try:
+        from git import InvalidGitRepositoryError, Repo
+    except ImportError:  # there is no git
+        return unknown
     try:
         repository = Repo(search_parent_directories=True)
         commit = repository.head.commit.hexsha
-    except (InvalidGitRepositoryError, ValueError):
-        return {"git_commit": "none", "git_dirty": "true"}
+    except (InvalidGitRepositoryError, ValueError):  # no repository, no commit
+        return unknown
     changed = repository.git.status("--porcelain", "--", ".", *RESULTS)
     return {
         "git_commit": commit,
@@ -73,7 +77,7 @@ def _commit() -> dict[str, str]:
 
 
 def run_params(params: Params, variant: str) -> dict[str, str]:
-    """Flat: every setting that a training rests on."""
+    """Flat: every setting that a training rests on; MLflow takes a param once."""
     sections = {
         "dataset": params.dataset,
         "seed": params.seed,
@@ -83,7 +87,6 @@ def run_params(params: Params, variant: str) -> dict[str, str]:
         "embed": params.embed.model_dump(),
         "variant": {"name": variant, **params.variant(variant).model_dump()},
         "train": params.train.model_dump(),
-        "evaluate": params.evaluate.model_dump(),
     }
     return dict(_flat(sections))
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 from filelock import FileLock
-from git import InvalidGitRepositoryError, Repo
 
+from lean_audio.files import whole
 from lean_audio.params import Params
 
 if TYPE_CHECKING:  # a second to import: only where runs are written
@@ -27,12 +27,19 @@ if TYPE_CHECKING:  # a second to import: only where runs are written
 
 LOCK_S = 120  # how long to wait for another process that opens the store
 BUSY_S = 60  # how long SQLite waits for another process that writes
+RETRIES = "3"  # of MLflow's, with growing pauses: seconds, not minutes
+BATCH = 1000  # metrics that MLflow takes at a time
+FOREIGN_S = 24 * 3600  # a training on another machine that began no longer ago may still go on
 
 
 def repository_root() -> Path:
     """The project's root; of an experiment in a temporary workspace, the parent project's."""
     if stated := os.environ.get("DVC_ROOT"):
         return Path(stated)
+    try:
+        from git import InvalidGitRepositoryError, Repo
+    except ImportError:  # there is no git
+        return Path.cwd()
     try:
         return Path(Repo(search_parent_directories=True).working_dir)
     except InvalidGitRepositoryError:
@@ -65,9 +72,16 @@ class Store:
         )
 
     def clear_unfinished(self, inputs: str) -> None:
-        """Delete what crashed or cancelled trainings with these inputs left."""
+        """Delete what crashed or cancelled trainings with these inputs left; end other dead ones.
+
+        Deletes no run of a training that may still go on.
+        """
+        running = self.client.search_runs([self.experiment], "attributes.status = 'RUNNING'")
+        for run in running:
+            if not may_go_on(run):
+                self.client.set_terminated(run.info.run_id, "KILLED")
         for run in self.runs(inputs):
-            if run.info.status != "FINISHED" and not is_alive(run.data.tags.get("process", "")):
+            if run.info.status in ("FAILED", "KILLED"):
                 self.client.delete_run(run.info.run_id)
 
 
@@ -80,29 +94,56 @@ def finished(runs: list["Run"], weights_sha256: str) -> list["Run"]:
     ]
 
 
+def store_errors() -> tuple[type[Exception], ...]:
+    """What a store that is down, locked or broken raises."""
+    from alembic.util import CommandError
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (MlflowException, SQLAlchemyError, CommandError, OSError)
+
+
 def open_store(params: Params) -> Store:
-    """Connect, and create the database and the dataset's experiment where they are missing."""
+    """Connect, and create the database and the dataset's experiment where they are missing.
+
+    Raises one of store_errors.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)
     from mlflow.tracking import MlflowClient
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    root = repository_root()
-    folder, uri = root / "mlruns", store_uri(root)
+    folder = repository_root().resolve() / "mlruns"
+    uri = store_uri(folder.parent)
     folder.mkdir(exist_ok=True)
-    client = MlflowClient(uri)
     with FileLock(folder / "lock", timeout=LOCK_S):
+        if not os.environ.get("MLFLOW_TRACKING_URI"):
+            _make_database(folder / "mlflow.db")
+        client = MlflowClient(uri)
         return Store(client, _experiment(client, params, folder, uri), folder)
 
 
+def _make_database(path: Path) -> None:
+    """Whole or not there: MLflow cannot mend one that was interrupted while it was made."""
+    from mlflow.tracking import MlflowClient
+
+    if not path.exists():
+        with whole(path) as temporary:
+            MlflowClient(f"sqlite:///{temporary.resolve()}").search_experiments()
+
+
 def _experiment(client: "MlflowClient", params: Params, folder: Path, uri: str) -> str:
+    """A deleted one comes back: MLflow keeps its name."""
     name = f"lean-{params.dataset}"
     if found := client.get_experiment_by_name(name):
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
         return found.experiment_id
-    artifacts = (folder.resolve() / "artifacts" / params.dataset).as_uri()
+    served = uri.startswith(("http:", "https:", "databricks"))
     return client.create_experiment(
         name,
-        artifact_location=artifacts if uri.startswith("sqlite:") else None,
+        artifact_location=None if served else (folder / "artifacts" / params.dataset).as_uri(),
         tags={"mlflow.experimentKind": "custom_model_development"},  # the UI shows training runs
     )
 
@@ -117,23 +158,34 @@ def log_params(store: Store, run_id: str, params: dict[str, str]) -> None:
 
 
 def log_metrics(store: Store, run_id: str, values: dict[str, float], step: int) -> None:
+    log_points(store, run_id, [(name, value, step) for name, value in values.items()])
+
+
+def log_points(store: Store, run_id: str, points: list[tuple[str, float, int]]) -> None:
+    """points: name, value and step of each."""
     from mlflow.entities import Metric
 
     now_ms = int(time.time() * 1000)
-    metrics = [Metric(name, float(value), now_ms, step) for name, value in values.items()]
-    store.client.log_batch(run_id, metrics=metrics)
+    metrics = [Metric(name, float(value), now_ms, int(step)) for name, value, step in points]
+    for start in range(0, len(metrics), BATCH):
+        store.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
 
 
 def this_process() -> str:
     return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
 
 
+def may_go_on(run: "Run") -> bool:
+    """Whether the training that made this run may still be at work, here or elsewhere."""
+    process = run.data.tags.get("process", "")
+    if process.partition(" ")[0] == socket.gethostname():
+        return is_alive(process)
+    return time.time() - run.info.start_time / 1000 < FOREIGN_S
+
+
 def is_alive(process: str) -> bool:
-    """Whether what this_process gave is a process that still runs on this machine."""
-    host, _, rest = process.partition(" ")
-    pid, _, started = rest.partition(" ")
-    if host != socket.gethostname() or not psutil.pid_exists(int(pid)):
-        return False
+    """Whether what this_process gave on this machine is a process that still runs."""
+    _, pid, started = process.split(" ")
     try:
         return str(psutil.Process(int(pid)).create_time()) == started
     except psutil.NoSuchProcess:

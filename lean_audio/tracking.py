@@ -5,6 +5,9 @@ lacks, one that was restored from DVC's cache or lost with its database is made 
 """
 
 import hashlib
+import json
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +22,29 @@ from lean_audio.files import read_json, sha256
 from lean_audio.params import Params
 from lean_audio.paths import Paths
 from lean_audio.run_facts import run_params, run_tags
-from lean_audio.store import Store, finished, log_metrics, log_params, open_store
+from lean_audio.store import (
+    Store,
+    finished,
+    log_metrics,
+    log_params,
+    log_points,
+    open_store,
+    store_errors,
+    this_process,
+)
 
 CURVES = ("loss", "val_loss", "val_mAP")
+LATEST = ("artifacts_sha256", "quantize", "device")  # tags that follow the files; others stay
 TABLES = ("training.json", "history.csv", "classes.csv", "pr.csv", "reliability.csv")
 PLOTS = {
     "learning.svg": (charts.learning_curves, "history.csv"),
     "precision_recall.svg": (charts.precision_recall, "pr.csv"),
     "reliability.svg": (charts.reliability, "reliability.csv"),
 }
+
+
+class UntrackedError(LeanError):
+    """MLflow failed."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +61,8 @@ class Record:
 def track(params: Params) -> dict[str, dict[str, str]]:
     """Bring every variant's run up to date; returns what identifies each run.
 
-    Raises LeanError when a result is missing, or when MLflow cannot be reached.
+    Raises LeanError when a result is missing, UntrackedError when MLflow fails.
     """
-    from mlflow.exceptions import MlflowException
-
     try:
         records = {variant: read_record(params, variant) for variant in params.variants}
     except FileNotFoundError as error:
@@ -55,12 +70,13 @@ def track(params: Params) -> dict[str, dict[str, str]]:
     try:
         store = open_store(params)
         for record in records.values():
-            complete(store, find_or_make(store, record), record)
-    except (MlflowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise LeanError(
-            f"MLflow cannot be reached ({reason}): every result is in place, `dvc repro` tracks "
-            "them when it can; MLFLOW_TRACKING_URI says where it is"
+            with store.lock():
+                complete(store, find_or_make(store, record), record)
+    except store_errors() as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UntrackedError(
+            f"MLflow failed ({reason}): every result is in place and `dvc repro` tracks it when "
+            "MLflow is back; MLFLOW_TRACKING_URI says where it is"
         ) from None
     return {
         variant: {key: record.tags[key] for key in ("inputs", "weights_sha256")}
@@ -68,13 +84,32 @@ def track(params: Params) -> dict[str, dict[str, str]]:
     }
 
 
+def track_or_postpone(params: Params) -> dict[str, Any]:
+    """As `track`; but DVC would throw an experiment away for a server that is down.
+
+    In an experiment MLflow's failure is a warning: the next `dvc repro` on its results tracks it.
+    """
+    try:
+        return track(params)
+    except UntrackedError as error:
+        if "DVC_EXP_NAME" not in os.environ:
+            raise
+        print(f"warning: {error}", file=sys.stderr)
+        return {"pending": True}
+
+
 def read_record(params: Params, variant: str) -> Record:
     """What a variant's run must hold, read from the files in the workspace."""
     paths = params.paths
     device = params.quantized == variant
     summary = read_json(paths.metrics / f"{variant}.json")
+    weights_sha256 = sha256(paths.weights(variant))
     return Record(
-        tags=run_tags(params, variant) | {"weights_sha256": sha256(paths.weights(variant))},
+        tags={
+            **run_tags(params, variant),
+            "weights_sha256": weights_sha256,
+            **(_device_settings(params) if device else {}),
+        },
         params=run_params(params, variant),
         curves=pd.read_csv(paths.metrics / f"{variant}.history.csv"),
         metrics=dict(_numbers(summary)) | (_device_metrics(paths) if device else {}),
@@ -85,6 +120,12 @@ def read_record(params: Params, variant: str) -> Record:
             **(_device_files(paths) if device else {}),
         },
     )
+
+
+def _device_settings(params: Params) -> dict[str, str]:
+    """In tags, for they may change after the training, and params may not."""
+    sections = {"quantize": params.quantize, "device": params.device}
+    return {name: json.dumps(section.model_dump()) for name, section in sections.items()}
 
 
 def _device_metrics(paths: Paths) -> dict[str, float]:
@@ -122,38 +163,44 @@ def _numbers(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, f
 
 
 def find_or_make(store: Store, record: Record) -> str:
-    """The id of the one run of this training; further ones, and unfinished ones, are deleted."""
+    """The id of the one run of this training; twins, and what crashes left, are deleted."""
     inputs, weights_sha256 = record.tags["inputs"], record.tags["weights_sha256"]
-    with store.lock():
-        store.clear_unfinished(inputs)
-        found = [run.info.run_id for run in finished(store.runs(inputs), weights_sha256)]
-        for twin in found[1:]:
-            store.client.delete_run(twin)
-        if found:
-            return found[0]
-        name = record.tags["variant"]
-        run = store.client.create_run(store.experiment, run_name=name, tags=record.tags)
-        store.client.set_terminated(run.info.run_id)
-        return run.info.run_id
+    store.clear_unfinished(inputs)
+    found = [run.info.run_id for run in finished(store.runs(inputs), weights_sha256)]
+    for twin in found[1:]:
+        store.client.delete_run(twin)
+    if found:
+        return found[0]
+    tags = record.tags | {"process": this_process()}
+    run = store.client.create_run(store.experiment, run_name=tags["variant"], tags=tags)
+    return run.info.run_id
 
 
 def complete(store: Store, run_id: str, record: Record) -> None:
-    """Log what the run lacks; what it has is not logged twice."""
+    """Log what the run lacks; what it has is not logged twice. Then it is finished."""
+    run = store.client.get_run(run_id)
     log_params(store, run_id, record.params)
+    log_points(store, run_id, [*_missing_epochs(store, run_id, record.curves)])
+    changed = {n: v for n, v in record.metrics.items() if run.data.metrics.get(n) != v}
+    log_metrics(store, run_id, changed, 0)
+    fingerprint = _fingerprint(record.artifacts)
+    if run.data.tags.get("artifacts_sha256") != fingerprint:
+        _upload(store, run_id, record.artifacts)
+    for name, value in (record.tags | {"artifacts_sha256": fingerprint}).items():
+        if name not in run.data.tags or (name in LATEST and run.data.tags[name] != value):
+            store.client.set_tag(run_id, name, value)
+    if run.info.status != "FINISHED":
+        store.client.set_terminated(run_id)
+
+
+def _missing_epochs(
+    store: Store, run_id: str, curves: pd.DataFrame
+) -> Iterator[tuple[str, float, int]]:
     for name in CURVES:
         logged = {metric.step for metric in store.client.get_metric_history(run_id, name)}
-        for epoch, value in zip(record.curves["epoch"], record.curves[name], strict=True):
+        for epoch, value in zip(curves["epoch"], curves[name], strict=True):
             if epoch not in logged:
-                log_metrics(store, run_id, {name: value}, int(epoch))
-    data = store.client.get_run(run_id).data
-    changed = {n: v for n, v in record.metrics.items() if data.metrics.get(n) != v}
-    log_metrics(store, run_id, changed, 0)
-    for name in record.tags.keys() - data.tags.keys():
-        store.client.set_tag(run_id, name, record.tags[name])
-    fingerprint = _fingerprint(record.artifacts)
-    if data.tags.get("artifacts_sha256") != fingerprint:
-        _upload(store, run_id, record.artifacts)
-        store.client.set_tag(run_id, "artifacts_sha256", fingerprint)
+                yield name, value, epoch
 
 
 def _fingerprint(artifacts: dict[str, bytes]) -> str:

@@ -3,13 +3,13 @@
 from lean_audio.errors import run_stage
 from lean_audio.files import write_json
 from lean_audio.params import load_params
-from lean_audio.tracking import track
+from lean_audio.tracking import track_or_postpone
 
 
 def main() -> None:
     params = load_params()
-    write_json(params.paths.tracked, track(params))
-    print(f"{len(params.variants)} runs in MLflow: `make ui` shows them")
+    write_json(params.paths.tracked, track_or_postpone(params))
+    print("`make ui` shows the runs in MLflow")
 
 
 if __name__ == "__main__":

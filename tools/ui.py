@@ -10,10 +10,10 @@ from lean_audio.store import repository_root, store_uri
 def main(port: str) -> None:
     root = repository_root()
     uri = store_uri(root)
-    if not uri.startswith("sqlite:"):
+    if uri.startswith("http"):
         print(f"MLFLOW_TRACKING_URI is set: the runs are at {uri}")
         return
-    if not (root / "mlruns" / "mlflow.db").is_file():
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / "mlruns" / "mlflow.db").is_file():
         raise LeanError(f"{root / 'mlruns'}: no runs yet; `make repro` makes some")
     os.environ |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
 from report_data import CALIBRATION_ERROR, RELIABILITY
@@ -60,7 +61,7 @@ def test_the_marks_say_the_measured_values():
     marks = said(charts.learning_curves(HISTORIES))
     assert "yamnet, epoch 2: 0.2000" in marks and "joint-bahdanau, epoch 3: 0.3333" in marks
     assert "yamnet: precision 0.75, recall 0.50" in said(charts.precision_recall(CURVES))
-    assert "scores 0.6 to 1.0: mean 0.800, 0.500 of 10 pairs positive" in said(
+    assert "scores 0.6 to 1: mean 0.800, 0.500 of 10 pairs positive" in said(
         charts.reliability(BINS)
     )
 
@@ -120,3 +121,13 @@ def test_classes_without_training_clips_have_no_place_on_the_log_axis():
         "yamnet: mean AP 0.600 of 2 classes with about 6 clips",
     ]
     assert charts_report.octave_means([(1, 0.5), (2, 0.1), (3, 0.3)])[1][1:] == (0.2, 2)
+
+
+def test_precision_is_drawn_in_steps_from_recall_0_so_that_the_area_is_the_ap():
+    svg = charts.precision_recall({"yamnet": CURVES["yamnet"]})
+    paths = re.findall(r'aria-hidden="true"[^>]*? d="(M[^"]+)"|d="(M[^"]+)"[^>]*?stroke=', svg)
+    drawn = [path for pair in paths for path in pair if path.count("L") > 1]
+    assert drawn
+    for path in drawn:
+        corners = [tuple(map(float, xy.split(","))) for xy in re.split("[ML]", path)[1:]]
+        assert all(x == u or y == v for (x, y), (u, v) in pairwise(corners))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +16,8 @@ from ruamel.yaml import YAML
 
 from lean_audio import report, report_classes, report_examples
 from lean_audio.errors import LeanError
+from lean_audio.report import signed
+from lean_audio.report_device import read_device
 
 
 @pytest.fixture
@@ -28,6 +31,11 @@ def device(demo: Path) -> Path:
     for name in ("device.json", "quantize.json", "sensitivity.csv"):
         shutil.copy(ROOT / "metrics/folder" / name, demo)
     return demo
+
+
+def shipped_row(metrics: Path) -> dict[str, Any]:
+    measured = json.loads((metrics / "device.json").read_text())
+    return measured["schemes"][measured["shipped"]]
 
 
 def test_two_processes_with_other_hash_seeds_write_the_same_bytes(device: Path, tmp_path: Path):
@@ -77,6 +85,7 @@ def test_the_cells_of_chunks_meet_halfway_and_end_with_the_clip():
     edges = report_examples.chunk_edges(chunks, 1.6)
     assert edges == pytest.approx([0.0, 0.75, 1.15, 1.6])
     assert report_examples.chunk_edges(chunks[:1], 0.4) == [0.0, 0.4]
+    assert report_examples.chunk_edges(chunks[:2], 1.9)[-1] == 1.5  # the tail was dropped
 
 
 @pytest.mark.parametrize(("duration_s", "last"), [(0.4, "0.4"), (2.31, "2"), (29.9, "25")])
@@ -90,9 +99,14 @@ def test_ticks_are_few_and_at_round_times(duration_s: float, last: str):
 
 
 def test_attention_reaches_the_top_at_its_highest_frame():
-    assert report_examples.attention_area([]) == ""
-    assert report_examples.attention_area([0.5, 1.5]) == "M0 100V66.7H500.0V0.0H1000.0V100Z"
-    assert report_examples.attention_area([1.0]) == "M0 100V0.0H1000.0V100Z"
+    assert report_examples.attention_area([], 0.5) == ""
+    assert report_examples.attention_area([0.5, 1.5], 0.5) == "M0 100V66.7H500.0V0.0H1000.0V100Z"
+    assert report_examples.attention_area([1.0], 1.0) == "M0 100V0.0H1000.0V100Z"
+
+
+def test_attention_of_a_clip_that_ends_within_a_frame_is_drawn_to_its_end():
+    area = report_examples.attention_area([1.0, 1.0], 0.8)
+    assert area == "M0 100V0.0H800.0V0.0H1000.0V100Z"
 
 
 def test_a_missing_example_file_is_named_with_its_stage(demo: Path, tmp_path: Path):
@@ -138,8 +152,10 @@ def test_the_model_card_says_first_that_its_numbers_compare_with_nothing(
 def test_the_model_card_names_the_shipped_file_and_the_worst_classes(device: Path, tmp_path: Path):
     front, body = card(device, tmp_path / "report")
     values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
-    assert values["size of the shipped file, bytes"] == 4746275
-    assert "| 95 % interval of the drop | \u22120.0010 to 0.0040 |" in body
+    shipped = shipped_row(device)
+    low, high = (signed(value, 4).removeprefix("+") for value in shipped["mAP_drop_ci95"])
+    assert values["size of the shipped file, bytes"] == shipped["bytes"]
+    assert f"| 95 % interval of the drop | {low} to {high} |" in body
     worst = body.split("worst five")[1].split("##")[0].splitlines()
     rows = [line.split("|")[1].strip() for line in worst if line.startswith("| ")][1:]
     assert rows == ["---", "Wind", "Bark", "Purr", "Hum\\", "Rain"]  # Hum|x, its bar escaped
@@ -156,7 +172,12 @@ def test_a_metric_that_is_not_defined_is_null_in_the_card(demo: Path, tmp_path: 
 
 def test_on_device_charts_say_size_time_and_map(device: Path, tmp_path: Path):
     _, page = pages(device, tmp_path / "report")
-    label = "selective_int8: mAP 0.7375, 4.75 MB, 0.99 times the time of plain YAMNet"
+    row = next(row for row in read_device(device)["schemes"] if row["name"] == "selective_int8")
+    against = row["against"]["1"]
+    label = (
+        f"selective_int8: mAP {row['mAP']:.4f}, {row['bytes'] / 1e6:.2f} MB, "
+        f"{against:.2f} times the time of plain YAMNet"
+    )
     assert page.count(f'aria-label="{label}"') == 2
     for drawing in page.split('<figure class="chart">')[1:]:
         svg = ElementTree.fromstring(drawing.split("</figure>")[0])  # noqa: S314

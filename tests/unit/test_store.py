@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers import ROOT
 
 from lean_audio.errors import LeanError
 from lean_audio.store import (
@@ -18,7 +19,14 @@ from lean_audio.store import (
     repository_root,
     this_process,
 )
-from lean_audio.tracking import Record, complete, find_or_make, track
+from lean_audio.tracking import (
+    Record,
+    UntrackedError,
+    complete,
+    find_or_make,
+    track,
+    track_or_postpone,
+)
 
 TAGS = {"variant": "yamnet", "inputs": "in", "weights_sha256": "out"}
 
@@ -77,8 +85,6 @@ def test_only_this_very_process_counts_as_alive():
     assert not is_alive(dead_process())
     host, pid, _ = this_process().split(" ")
     assert not is_alive(f"{host} {pid} 1.0")  # the number went to another process
-    assert not is_alive(f"elsewhere {os.getpid()} 1.0")
-    assert not is_alive("")
 
 
 def test_leftovers_are_cleared_and_a_training_that_goes_on_is_not(store):
@@ -87,6 +93,56 @@ def test_leftovers_are_cleared_and_a_training_that_goes_on_is_not(store):
         add(store, status, process=dead_process())
     store.clear_unfinished("in")
     assert sorted(active(store)) == sorted(kept)
+
+
+def test_another_machines_training_may_go_on_for_a_day(store, monkeypatch):
+    elsewhere = add(store, "RUNNING", process="elsewhere 1 1.0")
+    store.clear_unfinished("in")
+    assert active(store) == [elsewhere]
+    monkeypatch.setattr("lean_audio.store.FOREIGN_S", -1)
+    store.clear_unfinished("in")
+    assert active(store) == []
+
+
+def test_a_dead_training_with_other_inputs_is_ended_and_kept(store):
+    run_id = add(store, "RUNNING", inputs="others", process=dead_process())
+    store.clear_unfinished("in")
+    assert store.client.get_run(run_id).info.status == "KILLED"
+
+
+def test_two_processes_that_open_a_new_store_at_once_get_the_same_one(tmp_path):
+    code = (
+        "from lean_audio.params import load_params; from lean_audio.store import open_store; "
+        "print(open_store(load_params()).experiment)"
+    )
+    environment = os.environ | {"DVC_ROOT": str(tmp_path)}
+    openers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    assert {opener.communicate()[0] for opener in openers} == {b"1\n"}
+    assert sorted(path.name for path in (tmp_path / "mlruns").iterdir()) == ["lock", "mlflow.db"]
+
+
+def test_a_deleted_experiment_comes_back(store, params):
+    store.client.delete_experiment(store.experiment)
+    assert open_store(params).experiment == store.experiment
+    add(store, "FINISHED")
+
+
+def test_an_experiment_survives_a_dead_server_and_other_runs_say_so(params, monkeypatch, capsys):
+    def fail(_):
+        raise UntrackedError("MLflow failed (down)")
+
+    monkeypatch.setattr("lean_audio.tracking.track", fail)
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    with pytest.raises(UntrackedError):
+        track_or_postpone(params)
+    monkeypatch.setenv("DVC_EXP_NAME", "mine")
+    assert track_or_postpone(params) == {"pending": True}
+    assert capsys.readouterr().err == "warning: MLflow failed (down)\n"
 
 
 def test_of_two_finished_runs_of_one_training_the_older_stays(store, record):
