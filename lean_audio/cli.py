@@ -128,8 +128,9 @@ def find_model(named: Path | None) -> Path:
         return named or Path(os.environ[MODEL_VARIABLE])
     found = sorted(Path("models").glob("*/lean.tflite"))
     if len(found) != 1:
-        seen = f"several in models/ ({listed(found)})" if found else "no models/*/lean.tflite here"
-        raise LeanError(f"no model is named and there is {seen}: set --model or {MODEL_VARIABLE}")
+        several = f"there are several ({listed(found)})"
+        seen = several if found else "there is no models/*/lean.tflite here"
+        raise LeanError(f"no model is named and {seen}: set --model or {MODEL_VARIABLE}")
     return found[0]
 
 

@@ -1,5 +1,6 @@
 """Small data for the tests."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -9,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
 
 ROOT = Path(__file__).parents[1]
+TIMEOUTS_S = itertools.count(60)
 
 
 def write_layout(root: Path, clips: dict[str, tuple[str, str]], rate_hz: int = 16_000) -> Path:
@@ -65,3 +69,18 @@ def wait_for(url: str, most_s: float = 120) -> None:
         except OSError:
             assert time.monotonic() < until, f"{url} does not answer"
             time.sleep(0.5)
+
+
+def local(root: Path) -> str:
+    """The URI of the runs of a working copy.
+
+    Never the same twice: MLflow keeps a connection, which would outlive a deleted database.
+    """
+    return f"sqlite:///{root}/mlruns/mlflow.db?timeout={next(TIMEOUTS_S)}"
+
+
+def runs(uri: str, dataset: str = "demo") -> list[Run]:
+    """The runs of a dataset's experiment in MLflow."""
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(f"lean-{dataset}")
+    return list(client.search_runs([experiment.experiment_id]))

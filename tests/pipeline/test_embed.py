@@ -28,7 +28,8 @@ def test_cached_rows_are_the_embeddings_of_their_chunks(finished, params):
     cached = Embeddings(data / "embeddings", "eval", params.embed.shard_chunks).rows(rows)
     patches = LogMel()(to_float(chunks.waveforms(rows)))
     expected = load_yamnet(data / "yamnet")(patches, training=False)
-    np.testing.assert_allclose(cached, expected, rtol=1e-4, atol=1e-6)
+    scale = float(np.abs(expected).max())  # folded norms round elsewhere: relative to the largest
+    np.testing.assert_allclose(cached, expected, rtol=0, atol=1e-4 * scale)
 
 
 def test_mean_normalization_changes_the_patch_by_its_band_means(finished, params):

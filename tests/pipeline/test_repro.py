@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import write_layout
+from helpers import local, runs, write_layout
 
 VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
 
@@ -67,7 +67,7 @@ def test_another_attention_runs_what_is_made_of_the_headlined_variant_alone(fini
     finished.run("git", "add", "--all")
     finished.run("git", "commit", "--quiet", "--allow-empty", "--message", "results")
     output = finished.run("dvc", "exp", "run", "--set-param", "attention=affinity")
-    assert re.findall(r"Running stage '(\S+)'", output) == [
+    assert re.findall(r"(?:Running stage|Stage) '(\S+)'(?::| is cached)", output) == [
         *("examples", "quantize", "evaluate_device", "report", "track")
     ]
     assert "joint-affinity" in finished.run("dvc", "metrics", "show")
@@ -87,7 +87,9 @@ def test_a_killed_run_taken_up_again_ends_in_the_same_bytes(finished, make_clone
     assert not (clone.root / "models/demo/heads/joint-bahdanau.weights.h5").exists()
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    assert [run.info.status for run in runs(local(clone.root))] == ["RUNNING"]
     clone.run("dvc", "repro", target)
+    assert [run.info.status for run in runs(local(clone.root))] == ["FINISHED"]
     hashes = clone.hashes()
     assert "models/demo/heads/joint-bahdanau.weights.h5" in hashes
     assert "data/demo/scores/joint-bahdanau.npy" in hashes

@@ -1,6 +1,5 @@
 """What MLflow holds after real runs of the pipeline, read through MLflow's own client."""
 
-import itertools
 import json
 import os
 import signal
@@ -9,12 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from helpers import wait_for
+from helpers import local, runs, wait_for
 from mlflow.tracking import MlflowClient
 
 VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
@@ -24,19 +22,7 @@ TAGS = {
     *("variant", "dataset", "dataset_kind", "seed", "inputs", "weights_sha256", "yamnet"),
     *("yamnet_trained", "yamnet_weights_sha256", "git_commit", "git_dirty", "dvc_experiment"),
 }
-SECONDS = itertools.count(60)
 DEAD_SERVER = "http://127.0.0.1:9"
-
-
-def local(root: Path) -> str:
-    """Never the same twice: MLflow keeps a connection, which would outlive a deleted database."""
-    return f"sqlite:///{root}/mlruns/mlflow.db?timeout={next(SECONDS)}"
-
-
-def runs(uri: str, dataset: str = "demo") -> list[Any]:
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name(f"lean-{dataset}")
-    return list(client.search_runs([experiment.experiment_id]))
 
 
 def snapshot(uri: str) -> dict[str, Any]:
