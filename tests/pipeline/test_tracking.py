@@ -18,7 +18,6 @@ from mlflow.tracking import MlflowClient
 VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
 CURVES = ("loss", "val_loss", "val_mAP")
 TAGS = {
-    "artifacts_sha256",
     *("variant", "dataset", "dataset_kind", "seed", "inputs", "weights_sha256", "yamnet"),
     *("yamnet_trained", "yamnet_weights_sha256", "git_commit", "git_dirty", "dvc_experiment"),
 }
