@@ -34,7 +34,7 @@ from lean_audio.store import (
 )
 
 CURVES = ("loss", "val_loss", "val_mAP")
-LATEST = ("artifacts_sha256", "quantize", "device")  # tags that follow the files; others stay
+LATEST = ("quantize", "device")  # tags that follow the files; others stay
 TABLES = ("training.json", "history.csv", "classes.csv", "pr.csv", "reliability.csv")
 PLOTS = {
     "learning.svg": (charts.learning_curves, "history.csv"),
@@ -49,13 +49,17 @@ class UntrackedError(LeanError):
 
 @dataclass(frozen=True)
 class Record:
-    """All that a run holds. curves: one row an epoch; artifacts: path in the run -> content."""
+    """All that a run holds. curves: one row an epoch.
+
+    artifacts: kind of files -> path in the run -> content. The device's are a kind of their own:
+    which variant has them follows `attention`, and the others need not be uploaded for it.
+    """
 
     tags: dict[str, str]
     params: dict[str, str]
     curves: pd.DataFrame
     metrics: dict[str, float]
-    artifacts: dict[str, bytes]
+    artifacts: dict[str, dict[str, bytes]]
 
 
 def track(params: Params) -> dict[str, dict[str, str]]:
@@ -114,10 +118,12 @@ def read_record(params: Params, variant: str) -> Record:
         curves=pd.read_csv(paths.metrics / f"{variant}.history.csv"),
         metrics=dict(_numbers(summary)) | (_device_metrics(paths) if device else {}),
         artifacts={
-            "weights/head.weights.h5": paths.weights(variant).read_bytes(),
-            **_tables(paths.metrics, variant),
-            **_plots(paths.metrics, variant),
-            **(_device_files(paths) if device else {}),
+            "results": {
+                "weights/head.weights.h5": paths.weights(variant).read_bytes(),
+                **_tables(paths.metrics, variant),
+                **_plots(paths.metrics, variant),
+            },
+            **({"device": _device_files(paths)} if device else {}),
         },
     )
 
@@ -183,10 +189,12 @@ def complete(store: Store, run_id: str, record: Record) -> None:
     log_points(store, run_id, [*_missing_epochs(store, run_id, record.curves)])
     changed = {n: v for n, v in record.metrics.items() if run.data.metrics.get(n) != v}
     log_metrics(store, run_id, changed, 0)
-    fingerprint = _fingerprint(record.artifacts)
-    if run.data.tags.get("artifacts_sha256") != fingerprint:
-        _upload(store, run_id, record.artifacts)
-    for name, value in (record.tags | {"artifacts_sha256": fingerprint}).items():
+    for kind, artifacts in record.artifacts.items():
+        tag, fingerprint = f"{kind}_sha256", _fingerprint(artifacts)
+        if run.data.tags.get(tag) != fingerprint:
+            _upload(store, run_id, artifacts)
+            store.client.set_tag(run_id, tag, fingerprint)
+    for name, value in record.tags.items():
         if name not in run.data.tags or (name in LATEST and run.data.tags[name] != value):
             store.client.set_tag(run_id, name, value)
     if run.info.status != "FINISHED":

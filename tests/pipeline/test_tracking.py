@@ -20,6 +20,7 @@ CURVES = ("loss", "val_loss", "val_mAP")
 TAGS = {
     *("variant", "dataset", "dataset_kind", "seed", "inputs", "weights_sha256", "yamnet"),
     *("yamnet_trained", "yamnet_weights_sha256", "git_commit", "git_dirty", "dvc_experiment"),
+    "results_sha256",
 }
 DEAD_SERVER = "http://127.0.0.1:9"
 
