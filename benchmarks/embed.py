@@ -11,7 +11,8 @@ import numpy as np
 from benchmarks.tools import ALL_CORES, bracketed, report, seconds, store_noise
 from lean_audio.audio import SAMPLE_RATE_HZ
 from lean_audio.embeddings import embed
-from lean_audio.params import Yamnet, load_params
+from lean_audio.params import load_params
+from lean_audio.sections import Yamnet
 from lean_audio.yamnet import build_yamnet, obtain
 
 CLIPS, CLIP_S, HOP_S = 10, 1200.0, 0.1  # about 120,000 chunks, a third of FSD50K's

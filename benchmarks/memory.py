@@ -12,7 +12,8 @@ import soundfile
 from benchmarks.tools import report
 from lean_audio.batches import open_examples
 from lean_audio.datasets import Dataset, load_dataset, read_layout
-from lean_audio.params import Yamnet, load_params
+from lean_audio.params import load_params
+from lean_audio.sections import Yamnet
 
 CLIPS, CLIP_S, TIMES = 300, 3.0, 10
 

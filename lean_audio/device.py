@@ -17,8 +17,8 @@ from lean_audio.bootstrap import map_drop_interval
 from lean_audio.device_scoring import Clips, score_file
 from lean_audio.errors import LeanError
 from lean_audio.metrics import mean_average_precision
-from lean_audio.params import Device
 from lean_audio.runtime import Runtime
+from lean_audio.sections import Device
 from lean_audio.workers import open_pool
 
 TURNS = 10  # each model runs in so many blocks, in turn with the others

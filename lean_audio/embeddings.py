@@ -12,7 +12,7 @@ from lean_audio.chunks import Chunks, open_chunks
 from lean_audio.datasets import SPLITS
 from lean_audio.files import read_at, whole, whole_folder
 from lean_audio.logmel import PATCH_SAMPLES, LogMel
-from lean_audio.params import Embed
+from lean_audio.sections import Embed
 from lean_audio.workers import map_shards
 from lean_audio.yamnet import EMBEDDING_UNITS, fold_norms, load_yamnet
 

@@ -12,8 +12,8 @@ from lean_audio.curves import curve_labels, precision_recall, reliability
 from lean_audio.files import whole, write_csv
 from lean_audio.metrics import evaluate_scores
 from lean_audio.model import build_head, count_parameters
-from lean_audio.params import Evaluate, Variant
 from lean_audio.scoring import score_clips
+from lean_audio.sections import Evaluate, Variant
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from lean_audio.batches import Examples
 from lean_audio.chunks import SAMPLE_BYTES, Chunks, shard_path
 from lean_audio.files import read_at, whole_folder, write_text
 from lean_audio.model import FRAME_SAMPLES, STEPS, build_head
-from lean_audio.params import ExampleClips, Variant
 from lean_audio.scoring import hears_waveform
+from lean_audio.sections import ExampleClips, Variant
 from lean_audio.spectrogram import MAX_HZ, save_spectrogram
 from lean_audio.views import CHUNK_SAMPLES
 

@@ -14,7 +14,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from lean_audio.logmel import LogMel
 from lean_audio.model import build_head
-from lean_audio.params import Variant
+from lean_audio.sections import Variant
 from lean_audio.tflite_file import with_named_ends
 from lean_audio.views import CHUNK_SAMPLES
 from lean_audio.yamnet import load_yamnet

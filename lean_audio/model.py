@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from lean_audio.params import Variant
+from lean_audio.sections import Variant
 from lean_audio.views import CHUNK_SAMPLES
 from lean_audio.yamnet import EMBEDDING_UNITS, build_yamnet
 

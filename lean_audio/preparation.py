@@ -11,7 +11,7 @@ from lean_audio.chunks import index_chunks, save_tables, shard_path
 from lean_audio.datasets import SPLITS, Dataset, check_splits
 from lean_audio.errors import LeanError
 from lean_audio.files import whole, whole_folder, write_csv
-from lean_audio.params import Prepare
+from lean_audio.sections import Prepare
 from lean_audio.workers import map_shards
 
 

@@ -18,10 +18,10 @@ from lean_audio.calibration import best_thresholds, platt
 from lean_audio.device_scoring import Clips, score_file, some_clips
 from lean_audio.errors import LeanError
 from lean_audio.files import whole, whole_folder
-from lean_audio.params import Prepare, Quantize, Variant
 from lean_audio.probing import probe
 from lean_audio.recipes import MIXES, Mix, quantize
 from lean_audio.runtime import Runtime
+from lean_audio.sections import Prepare, Quantize, Variant
 from lean_audio.tflite_file import LABELS_FILE, finish
 from lean_audio.views import CHUNK_SAMPLES
 from lean_audio.workers import open_pool

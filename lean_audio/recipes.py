@@ -17,8 +17,8 @@ from ai_edge_quantizer.qtyping import (
 )
 from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 
-from lean_audio.params import Scheme
 from lean_audio.runtime import quiet_stderr
+from lean_audio.sections import Scheme
 from lean_audio.tflite_file import operation_names
 
 EVERYTHING = ".*"

@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 from lean_audio import charts, charts_report, paper
 from lean_audio.chart_style import key
 from lean_audio.files import write_text
-from lean_audio.params import Attention
 from lean_audio.report_classes import (
     MOST,
     TOLERANCE,
@@ -34,6 +33,7 @@ from lean_audio.report_inputs import (
     read_measured,
     read_summary,
 )
+from lean_audio.sections import Attention
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGES = ("report.md", "model_card.md", "index.html")

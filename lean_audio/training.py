@@ -13,8 +13,8 @@ from lean_audio.errors import LeanError
 from lean_audio.files import whole
 from lean_audio.metrics import mean_average_precision
 from lean_audio.model import build_head
-from lean_audio.params import Train, Variant
 from lean_audio.scoring import hears_waveform, score_clips
+from lean_audio.sections import Train, Variant
 
 
 @dataclass(frozen=True)

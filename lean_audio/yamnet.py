@@ -17,7 +17,7 @@ from keras import layers
 from lean_audio.errors import LeanError
 from lean_audio.files import read_json, sha256, whole, write_json
 from lean_audio.logmel import BANDS, FRAMES
-from lean_audio.params import Yamnet
+from lean_audio.sections import Yamnet
 
 EMBEDDING_UNITS = 1024
 # filters and stride of the 13 depthwise-separable blocks (MobileNet v1)

@@ -9,7 +9,7 @@ from device_models import LABELS, Made, write
 
 @pytest.fixture(scope="session")
 def yamnet_folder(tmp_path_factory) -> Path:
-    from lean_audio.params import Yamnet
+    from lean_audio.sections import Yamnet
     from lean_audio.yamnet import obtain
 
     folder = tmp_path_factory.mktemp("yamnet")

@@ -12,10 +12,10 @@ from ai_edge_litert.interpreter import Interpreter
 from device_models import LABELS, write
 
 from lean_audio.errors import LeanError
-from lean_audio.params import Scheme
 from lean_audio.quantize import in_own_process
 from lean_audio.recipes import BASE, GROUPS, MIXES, groups_of, quantize
 from lean_audio.runtime import Runtime
+from lean_audio.sections import Scheme
 from lean_audio.tflite_file import read_flatbuffer
 
 TOLERANCE: dict[Scheme, float] = {  # of a score in [0, 1], for random weights

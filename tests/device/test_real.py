@@ -13,7 +13,7 @@ from lean_audio.audio import read_clip, to_float
 from lean_audio.export import export_tagger
 from lean_audio.logmel import LogMel
 from lean_audio.model import build_head
-from lean_audio.params import Yamnet
+from lean_audio.sections import Yamnet
 from lean_audio.views import CHUNK_SAMPLES, chunk_views
 from lean_audio.yamnet import load_yamnet, obtain
 

@@ -10,7 +10,7 @@ import tensorflow_hub as hub
 from lean_audio.audio import SAMPLE_RATE_HZ, read_clip, to_float, to_int16
 from lean_audio.embeddings import embedder
 from lean_audio.logmel import PATCH_SAMPLES, LogMel, hann_window, mel_weights
-from lean_audio.params import Yamnet
+from lean_audio.sections import Yamnet
 from lean_audio.yamnet import build_yamnet, fold_norms, load_yamnet, obtain
 
 GOLDEN = Path(__file__).with_name("golden_log_mel.npz")
