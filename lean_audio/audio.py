@@ -1,18 +1,27 @@
 """From an audio file to 16-bit mono samples at 16 kHz (paper, III-A)."""
 
+import io
 import os
 import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 import soundfile
 import soxr
 
+from lean_audio.archives import read_entry
+
 SAMPLE_RATE_HZ = 16_000
 FULL_SCALE = 32_768  # of 16-bit samples
 
 Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
+
+DAMAGED_ENTRY = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
 
 # libsndfile's notes on a header that promises more audio than the file holds
 _CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -26,9 +35,10 @@ class BadClipError(Exception):
     """Why one clip cannot be used; the run sets it aside and goes on."""
 
 
-def read_clip(path: Path, resampler: Quality) -> np.ndarray:
+def read_clip(path: Path | zipfile.Path, resampler: Quality) -> np.ndarray:
     """Decode, mix down, resample with an anti-aliasing filter, round to 16 bits.
 
+    path: a file's or an archive's entry's.
     Returns: (samples,) int16 at 16 kHz, at least one sample.
     Raises BadClipError when the file is unreadable, truncated, empty or holds NaN or infinity.
     """
@@ -51,18 +61,19 @@ def to_float(samples: np.ndarray) -> np.ndarray:
     return np.multiply(samples, np.float32(1 / FULL_SCALE), dtype=np.float32)
 
 
-def _decode(path: Path) -> tuple[np.ndarray, int]:
+def _decode(path: Path | zipfile.Path) -> tuple[np.ndarray, int]:
     """(samples,) float32 mono at the file's own rate, and that rate in Hz."""
+    source = path if isinstance(path, Path) else _unpacked(path)
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with soundfile.SoundFile(_for_libsndfile(source)) as file:
             _refuse_cut_header(file.extra_info)
             if file.format == "OGG":
-                _refuse_cut_ogg(path)
+                _refuse_cut_ogg(source)
             frames, rate_hz = file.frames, file.samplerate
             channels = file.read(dtype="float32", always_2d=True)  # (frames, channels)
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: headerless .raw
         raise BadClipError(f"unreadable: {_reason(error)}") from None
-    if len(channels) < frames - _ENCODER_PADDING_FRAMES and _states_length(path):
+    if len(channels) < frames - _ENCODER_PADDING_FRAMES and _states_length(source, path.suffix):
         raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
     if not len(channels):
         raise BadClipError("empty: no samples")
@@ -77,22 +88,43 @@ def _refuse_cut_header(notes: str) -> None:
             raise BadClipError(f"truncated: {held} of {stated} bytes of samples")
 
 
-def _states_length(path: Path) -> bool:
+def _unpacked(entry: zipfile.Path) -> io.BytesIO:
+    try:
+        return io.BytesIO(read_entry(entry))
+    except DAMAGED_ENTRY as error:
+        raise BadClipError(f"damaged in its archive: {error}") from None
+
+
+def _for_libsndfile(source: Path | io.BytesIO) -> bytes | io.BytesIO:
+    return os.fsencode(source) if isinstance(source, Path) else source
+
+
+@contextmanager
+def _opened(source: Path | io.BytesIO) -> Iterator[BinaryIO]:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        source.seek(0)
+        yield source
+
+
+def _states_length(source: Path | io.BytesIO, suffix: str) -> bool:
     """False for an MP3 without a length tag, whose length libsndfile guesses from the bit rate.
 
     With a variable bit rate the guess can be too high, or too low and then the end is not read.
     """
-    if path.suffix.lower() != ".mp3":
+    if suffix.lower() != ".mp3":
         return True
-    with path.open("rb") as file:
+    with _opened(source) as file:
         start = file.read(_PAGE_BYTES)
     return any(tag in start for tag in _MP3_LENGTH_TAGS)
 
 
-def _refuse_cut_ogg(path: Path) -> None:
+def _refuse_cut_ogg(source: Path | io.BytesIO) -> None:
     """The last page of a whole Ogg stream says that it is the last; a page is at most 64 KiB."""
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - _PAGE_BYTES, 0))
+    with _opened(source) as file:
+        file.seek(max(file.seek(0, io.SEEK_END) - _PAGE_BYTES, 0))
         end = file.read()
     page = end.rfind(b"OggS")
     if page < 0 or not end[page + 5] & _OGG_LAST_PAGE:

@@ -4,25 +4,31 @@ Every dataset is read from a directory in FSD50K layout; they differ in how it c
 """
 
 import hashlib
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 from tqdm import tqdm
 
+from lean_audio.archives import ArchiveRoot, crc32
 from lean_audio.errors import LeanError, listed
 from lean_audio.files import read_json, write_csv, write_json
+from lean_audio.licences import add_licences
 
 SPLITS = ("train", "val", "eval")
 AUDIO_FOLDERS = {"dev": "FSD50K.dev_audio", "eval": "FSD50K.eval_audio"}
-CLIP_COLUMNS = ["clip", "split", "labels", "file", "md5"]
+CLIP_COLUMNS = ["clip", "split", "labels", "file", "checksum", "licence", "uploader"]
+Root = Path | ArchiveRoot
+Entry = Path | zipfile.Path
 
 
 @dataclass(frozen=True)
 class Dataset:
     """clips: one row a clip, sorted by split and clip, in CLIP_COLUMNS; `labels` is a tuple.
 
+    checksum: MD5 of a file, or CRC-32 of an archive's entry; licence and uploader may be empty.
     origin says in one sentence where the clips came from.
     """
 
@@ -53,8 +59,8 @@ def load_dataset(folder: Path) -> Dataset:
     )
 
 
-def read_layout(root: Path, *, name: str, origin: str, synthetic: bool) -> Dataset:
-    """Read a directory in FSD50K layout and hash every clip listed in it.
+def read_layout(root: Root, *, name: str, origin: str, synthetic: bool) -> Dataset:
+    """Read a directory in FSD50K layout, or its archives, and hash every clip listed in it.
 
     Raises LeanError for a missing CSV, column or clip, a label outside the vocabulary,
     duplicates, an unknown split, or a split without clips.
@@ -66,7 +72,8 @@ def read_layout(root: Path, *, name: str, origin: str, synthetic: bool) -> Datas
     clips = pd.concat([dev, evaluation])
     _check_clips(clips, vocabulary, root)
     clips = clips.sort_values(["split", "clip"], key=_split_order, kind="stable")
-    clips["md5"] = [_md5(root / file) for file in tqdm(clips["file"], "hash clips", unit="clip")]
+    clips["checksum"] = [_checksum(root, file) for file in tqdm(clips["file"], "hash clips")]
+    clips = add_licences(clips, root)
     return Dataset(
         name=name,
         origin=origin,
@@ -76,7 +83,7 @@ def read_layout(root: Path, *, name: str, origin: str, synthetic: bool) -> Datas
     )
 
 
-def read_vocabulary(path: Path) -> tuple[str, ...]:
+def read_vocabulary(path: Entry) -> tuple[str, ...]:
     """Labels in the order of their index (the file has no header: index, label, mid)."""
     table = _read_csv(path, header=None)
     if table.shape[1] < 2:
@@ -100,16 +107,17 @@ def _split_order(column: pd.Series) -> pd.Series:
     return column.map(SPLITS.index) if column.name == "split" else column
 
 
-def _read_csv(path: Path, header: int | None = 0) -> pd.DataFrame:
+def _read_csv(path: Entry, header: int | None = 0) -> pd.DataFrame:
     if not path.is_file():
         raise LeanError(f"{path} is missing: a dataset needs FSD50K's layout (sounds/README.md)")
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, header=header)
+        with path.open("rb") as file:
+            return pd.read_csv(file, dtype=str, keep_default_na=False, header=header)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise LeanError(f"{path} is not a CSV: {' '.join(str(error).split())}") from None
 
 
-def _read_truth(root: Path, part: str, columns: list[str]) -> pd.DataFrame:
+def _read_truth(root: Root, part: str, columns: list[str]) -> pd.DataFrame:
     path = root / "FSD50K.ground_truth" / f"{part}.csv"
     table = _read_csv(path)
     if missing := [column for column in columns if column not in table]:
@@ -122,11 +130,11 @@ def _read_truth(root: Path, part: str, columns: list[str]) -> pd.DataFrame:
     return table
 
 
-def _find_files(root: Path, folder: str, clips: Iterable[str], listed_in: Path) -> list[str]:
+def _find_files(root: Root, folder: str, clips: Iterable[str], listed_in: Entry) -> list[str]:
     """Each clip's file relative to root, found by stem whatever its suffix."""
     found: dict[str, list[str]] = {}
-    for path in sorted(path for path in (root / folder).glob("*") if path.is_file()):
-        found.setdefault(path.stem, []).append(path.name)
+    for name in sorted(path.name for path in _listing(root / folder)):
+        found.setdefault(PurePosixPath(name).stem, []).append(name)
     clips = list(clips)
     if missing := [clip for clip in clips if clip not in found]:
         raise LeanError(f"{root / folder}: no file for {listed(missing)}, listed in {listed_in}")
@@ -135,13 +143,13 @@ def _find_files(root: Path, folder: str, clips: Iterable[str], listed_in: Path) 
     return [f"{folder}/{found[clip][0]}" for clip in clips]
 
 
-def _check_dev_splits(dev: pd.DataFrame, root: Path) -> None:
+def _check_dev_splits(dev: pd.DataFrame, root: Root) -> None:
     if unknown := sorted(set(dev["split"]) - {"train", "val"}):
         path = root / "FSD50K.ground_truth" / "dev.csv"
         raise LeanError(f"{path}: split {listed(map(repr, unknown))} is not one of train, val")
 
 
-def _check_clips(clips: pd.DataFrame, vocabulary: tuple[str, ...], root: Path) -> None:
+def _check_clips(clips: pd.DataFrame, vocabulary: tuple[str, ...], root: Root) -> None:
     truth = root / "FSD50K.ground_truth"
     _check_unique(clips["clip"].tolist(), f"{truth}: clips listed more than once")
     used = {label for labels in clips["labels"] for label in labels}
@@ -162,9 +170,16 @@ def _check_unique(values: list[str], message: str) -> None:
         raise LeanError(f"{message}: {listed(twice)}")
 
 
-def _md5(path: Path) -> str:
+def _listing(folder: Entry) -> list[Entry]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
+def _checksum(root: Root, file: str) -> str:
+    path = root / file
+    if isinstance(path, zipfile.Path):
+        return crc32(path)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "md5").hexdigest()
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "md5").hexdigest()
     except OSError as error:
         raise LeanError(f"{path} cannot be read: {error.strerror}") from None

@@ -7,6 +7,7 @@ from pydantic import ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from lean_audio.archives import ArchiveRoot
 from lean_audio.errors import LeanError
 from lean_audio.paths import Paths
 from lean_audio.sections import (
@@ -82,9 +83,11 @@ class Params(Frozen):
         return self.dataset == "demo"
 
     @property
-    def root(self) -> Path:
-        """The directory in FSD50K layout that holds the dataset's clips."""
-        return self.datasets.folder.root if self.dataset == "folder" else self.paths.raw
+    def root(self) -> Path | ArchiveRoot:
+        """Holds the dataset's clips in FSD50K layout: a directory, or the archives in one."""
+        if self.dataset == "folder":
+            return self.datasets.folder.root
+        return ArchiveRoot(self.paths.raw) if self.dataset == "fsd50k" else self.paths.raw
 
     def variant(self, name: str) -> Variant:
         """Raises LeanError for a name that is not in params.yaml."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lean_audio.audio import BadClipError, Quality, read_clip
 from lean_audio.chunks import index_chunks, save_tables, shard_path
-from lean_audio.datasets import SPLITS, Dataset, check_splits
+from lean_audio.datasets import SPLITS, Dataset, Root, check_splits
 from lean_audio.errors import LeanError
 from lean_audio.files import whole, whole_folder, write_csv
 from lean_audio.sections import Prepare
@@ -20,13 +20,14 @@ class ShardJob:
     """The files of one shard, in order; `number` names the shard's file in `folder`."""
 
     number: int
-    files: tuple[Path, ...]
+    root: Root
+    files: tuple[str, ...]
     folder: Path
     resampler: Quality
 
 
 def prepare(
-    dataset: Dataset, root: Path, folder: Path, set_aside: Path, settings: Prepare, workers: int
+    dataset: Dataset, root: Root, folder: Path, set_aside: Path, settings: Prepare, workers: int
 ) -> None:
     """Write the shards, the clip table and the chunk tables of every split to `folder`.
 
@@ -55,7 +56,7 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
         for file in job.files:
             row: dict[str, int | str] = {"shard": job.number, "offset": offset, "reason": ""}
             try:
-                samples = read_clip(file, job.resampler)
+                samples = read_clip(job.root / file, job.resampler)
                 shard.write(samples.tobytes())
                 row["samples"] = len(samples)
                 offset += len(samples)
@@ -65,11 +66,11 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
     return rows
 
 
-def _jobs(dataset: Dataset, root: Path, folder: Path, settings: Prepare) -> Iterator[ShardJob]:
-    files = [root / file for file in dataset.clips["file"]]
+def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iterator[ShardJob]:
+    files = dataset.clips["file"].tolist()
     for number, start in enumerate(range(0, len(files), settings.shard_clips)):
         part = tuple(files[start : start + settings.shard_clips])
-        yield ShardJob(number, part, folder, settings.resampler)
+        yield ShardJob(number, root, part, folder, settings.resampler)
 
 
 def _check_share(bad: pd.DataFrame, clips: int, max_share: float, listed_in: Path) -> None:

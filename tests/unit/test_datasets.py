@@ -21,7 +21,7 @@ def test_clips_come_sorted_by_split_with_labels_file_and_hash(layout):
         ("Bark", "Dog")
     ]
     assert dataset.clips["file"].tolist()[-1] == "FSD50K.eval_audio/d.wav"
-    assert dataset.clips["md5"].nunique() == 4
+    assert dataset.clips["checksum"].nunique() == 4
 
 
 def test_saved_and_loaded_is_the_same(layout, tmp_path):
@@ -40,10 +40,10 @@ def test_files_are_found_whatever_their_suffix(layout):
 
 
 def test_changed_content_changes_the_hash(layout):
-    before = read(layout).clips["md5"][0]
+    before = read(layout).clips["checksum"][0]
     clip = layout / "FSD50K.dev_audio" / "a.wav"
     clip.write_bytes(clip.read_bytes() + b"x")
-    assert read(layout).clips["md5"][0] != before
+    assert read(layout).clips["checksum"][0] != before
 
 
 def rewrite(name: str, old: str, new: str):
