@@ -31,7 +31,7 @@ test: setup
 	ruff check .
 	ruff format --check .
 	basedpyright
-	pytest
+	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 bench: setup
 	set -o pipefail; python -m benchmarks | tee benchmarks/results.md

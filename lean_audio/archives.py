@@ -76,6 +76,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(io.BufferedReader(parts))
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise LeanError(f"{path} cannot be read: {error}") from None
+    archive.filename = str(path)  # for messages, and zipfile.Path asks for it
     entries = archive.infolist()
     for entry in entries:
         if entry.volume >= len(parts.paths):

@@ -29,7 +29,8 @@ class Dataset:
     """clips: one row a clip, sorted by split and clip, in CLIP_COLUMNS; `labels` is a tuple.
 
     checksum: MD5 of a file, or CRC-32 of an archive's entry; licence and uploader may be empty.
-    origin says in one sentence where the clips came from.
+    origin says in one sentence where the clips came from; licence_filter names the licences
+    whose clips were chosen, none where all were.
     """
 
     name: str
@@ -37,14 +38,15 @@ class Dataset:
     synthetic: bool
     vocabulary: tuple[str, ...]
     clips: pd.DataFrame
+    licence_filter: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write clips.csv, vocabulary.csv and dataset.json."""
         rows = self.clips.assign(labels=self.clips["labels"].map(",".join))
         write_csv(folder / "clips.csv", rows)
         write_csv(folder / "vocabulary.csv", pd.DataFrame({"label": self.vocabulary}))
-        about = {"name": self.name, "origin": self.origin, "synthetic": self.synthetic}
-        write_json(folder / "dataset.json", about)
+        names = ("name", "origin", "synthetic", "licence_filter")
+        write_json(folder / "dataset.json", {name: getattr(self, name) for name in names})
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -52,8 +54,12 @@ def load_dataset(folder: Path) -> Dataset:
     clips = pd.read_csv(folder / "clips.csv", dtype=str, keep_default_na=False)
     clips["labels"] = clips["labels"].map(_split_labels)
     vocabulary = pd.read_csv(folder / "vocabulary.csv", dtype=str, keep_default_na=False)
+    about = read_json(folder / "dataset.json")
     return Dataset(
-        **read_json(folder / "dataset.json"),
+        name=about["name"],
+        origin=about["origin"],
+        synthetic=about["synthetic"],
+        licence_filter=tuple(about["licence_filter"]),
         vocabulary=tuple(vocabulary["label"]),
         clips=clips,
     )

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from lean_audio.errors import LeanError
 
-BLOCK_BYTES = 2**20
+BLOCK_BYTES = 2**16  # what an interruption costs at most
 MOST_PAUSE_S = 60
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # states of a server that may do better soon
 
@@ -121,7 +121,7 @@ class Fetcher:
                 self._append(file, partial, have_bytes, bar)
                 reason = "the connection ended early"
             except (PassingError, requests.RequestException) as error:
-                reason = " ".join(str(error).split())[:200]
+                reason = _reason(error)
             failures = 0 if _size(partial) > have_bytes else failures + 1
             if failures == self.tries:
                 raise LeanError(
@@ -182,6 +182,14 @@ def _size(path: Path) -> int:
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "the server is silent"
+    if isinstance(error, requests.ConnectionError):
+        return "the server cannot be reached"
+    return str(error) if isinstance(error, PassingError) else "the connection ended early"
 
 
 def _explained(error: BaseException, folder: Path) -> BaseException:

@@ -55,11 +55,9 @@ def read_archives(settings: Fsd50k, folder: Path) -> Dataset:
     if not settings.licences:
         return whole
     chosen = whole.clips[whole.clips["licence"].isin(settings.licences)].reset_index(drop=True)
-    filtered = f"clips licensed {' or '.join(settings.licences)}"
-    check_splits(chosen["split"], f"FSD50K, {filtered}")
-    return replace(
-        whole, clips=chosen, origin=f"{origin}; {filtered}: {len(chosen)} of {len(whole.clips)}"
-    )
+    check_splits(chosen["split"], f"FSD50K, clips licensed {' or '.join(settings.licences)}")
+    origin += f"; {len(chosen)} of {len(whole.clips)} clips, chosen by licence"
+    return replace(whole, clips=chosen, origin=origin, licence_filter=settings.licences)
 
 
 def _check_counts(dataset: Dataset, settings: Fsd50k) -> None:

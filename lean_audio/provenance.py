@@ -21,6 +21,14 @@ def describe(dataset: Dataset, audio: Path, yamnet: Path) -> dict[str, Any]:
             "synthetic": dataset.synthetic,
             "classes": len(dataset.vocabulary),
             "clips": {**clips, "set_aside": len(dataset.clips) - len(stored)},
+            "licences": _count_licences(dataset.clips["licence"]),
+            "licence_filter": list(dataset.licence_filter),
         },
         "yamnet": asdict(load_provenance(yamnet)),
     }
+
+
+def _count_licences(licences: pd.Series) -> dict[str, int]:
+    """Clips by licence, those set aside included."""
+    counts = licences.replace("", "not stated").value_counts()
+    return {licence: int(counts[licence]) for licence in sorted(counts.index)}

@@ -48,8 +48,19 @@ def caveats(measured: Summary) -> dict[str, bool]:
     return {
         "synthetic": synthetic,
         "untrained": not trained,
-        "is_fsd50k": provenance["dataset.name"].lower() == "fsd50k" and not synthetic,
+        "is_fsd50k": provenance["dataset.name"] == "fsd50k"
+        and not synthetic
+        and not provenance.get("dataset.licence_filter"),
     }
+
+
+def licences(provenance: Record) -> Record:
+    """Clips by licence, and which licences were asked for; empty where nothing is known."""
+    prefix = "dataset.licences."
+    counts = {k.removeprefix(prefix): n for k, n in provenance.items() if k.startswith(prefix)}
+    stated = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    chosen = ", ".join(provenance.get("dataset.licence_filter") or ["all"])
+    return {"clips by licence": stated, "licences chosen": chosen} if stated else {}
 
 
 def learning_row(variant: str, history: Sequence[Record]) -> Record:
@@ -126,6 +137,7 @@ def summarize(measured: Measured, attention: Attention) -> Record:
     return {
         **caveats(measured),
         "measured": measured,
+        "licences": licences(measured.provenance),
         "paper": paper,
         "variants": VARIANTS,
         "headline": headline,

@@ -24,6 +24,23 @@ ARGUMENTS = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side only what shares nothing costly; the longest comes first.
+
+    Tests that change one clone run one after the other, in their order.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: (_group(item) != "finished", not item.get_closest_marker("slow")))
+
+
+def _group(item: pytest.Item) -> str:
+    if {"finished", "model"} & set(getattr(item, "fixturenames", ())):
+        return "finished"
+    folder, file = item.path.parent.name, item.path.stem
+    return folder if folder in ("device", "browser") else f"{folder}/{file}"
+
+
 def shared(variable: str, name: str, proof: str) -> Path:
     """A directory too large for the repository; the test is skipped where it is not at hand."""
     path = Path(os.environ.get(variable, ROOT.parent / "shared" / name))

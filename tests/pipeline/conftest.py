@@ -60,6 +60,11 @@ class Clone:
         assert old in text
         path.write_text(text.replace(old, new))
 
+    def cached(self) -> set[str]:
+        """The MD5 of every file in the clone's own DVC cache."""
+        found = (self.root / ".dvc/cache/files/md5").rglob("*")
+        return {path.parent.name + path.name for path in found if path.is_file()}
+
     def hashes(self) -> dict[str, str]:
         """Of every output in dvc.lock."""
         lock = YAML(typ="safe").load((self.root / "dvc.lock").read_text())

@@ -1,0 +1,162 @@
+"""A miniature of FSD50K as published, with split zips, and a server on loopback that has faults."""
+
+import csv
+import hashlib
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lean_audio.demo import generate
+
+LICENCES = (
+    "http://creativecommons.org/publicdomain/zero/1.0/",
+    "http://creativecommons.org/licenses/by/3.0/",
+    "http://creativecommons.org/licenses/by-nc/3.0/",
+)
+PARTS = {"FSD50K.dev_audio": 6, "FSD50K.eval_audio": 2}
+
+
+@dataclass(frozen=True)
+class Miniature:
+    """folder: the eleven files; manifest: their sizes and MD5; counts: clips by split."""
+
+    folder: Path
+    manifest: Path
+    counts: dict[str, int]
+    classes: int
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+def make_miniature(folder: Path, clips: int) -> Miniature:
+    """The demo's sounds packed as FSD50K is; needs Info-ZIP's `zip`."""
+    sounds, packed = folder / "sounds", folder / "packed"
+    generate(sounds, clips=clips, seed=1)
+    truth = sounds / "FSD50K.ground_truth"
+    dev, evaluation = (pd.read_csv(truth / f"{part}.csv", dtype=str) for part in ("dev", "eval"))
+    (sounds / "FSD50K.metadata").mkdir()
+    for part, table in (("dev", dev), ("eval", evaluation)):
+        about = {
+            clip: {"title": clip, "license": LICENCES[number % 3], "uploader": f"user{number % 7}"}
+            for number, clip in enumerate(table["fname"])
+        }
+        path = sounds / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
+        path.write_text(json.dumps(about))
+    (sounds / "FSD50K.doc").mkdir()
+    (sounds / "FSD50K.doc" / "README.md").write_text("A miniature.\n")
+    packed.mkdir()
+    for part in sorted(path.name for path in sounds.iterdir()):
+        pack(sounds, part, packed / f"{part}.zip", PARTS.get(part, 1))
+    manifest = folder / "manifest.csv"
+    write_manifest(packed, manifest)
+    return Miniature(
+        packed,
+        manifest,
+        {**dev["split"].value_counts().to_dict(), "eval": len(evaluation)},
+        len((truth / "vocabulary.csv").read_text().splitlines()),
+    )
+
+
+def pack(root: Path, name: str, archive: Path, parts: int) -> None:
+    """Zip a folder, split by zip itself into so many files."""
+    subprocess.run(["zip", "-q", "-r", "-X", archive, name], cwd=root, check=True)
+    if parts > 1:
+        size_kb = -(-archive.stat().st_size // (1024 * parts)) + 1
+        archive.unlink()
+        split = ["zip", "-q", "-r", "-X", "-s", f"{size_kb}k", archive, name]
+        subprocess.run(split, cwd=root, check=True)
+        assert len(list(archive.parent.glob(f"{archive.stem}.z*"))) == parts
+
+
+def write_manifest(folder: Path, manifest: Path) -> None:
+    with manifest.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", "bytes", "md5"])
+        for path in sorted(folder.iterdir()):
+            content = path.read_bytes()
+            rows.writerow([path.name, len(content), hashlib.md5(content).hexdigest()])  # noqa: S324
+
+
+@dataclass
+class Server:
+    """faults: by file, what goes wrong with each of the next requests for it, in order.
+
+    404, 503: the status; cut: closes after half of what was asked for; stall: is silent after
+    half of it, until `go_on` is set; whole: ignores Range; flip: one wrong byte; a function is
+    called first. asked: the file and Range of every request.
+    """
+
+    url: str
+    folder: Path
+    faults: dict[str, list[Any]] = field(default_factory=dict)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    state: Server
+
+    def do_GET(self) -> None:
+        name = self.path.split("?")[0].rsplit("/", 1)[1]
+        self.state.asked.append((name, self.headers.get("Range")))
+        faults = self.state.faults.get(name, [])
+        fault = faults.pop(0) if faults else None
+        if callable(fault):
+            fault()
+        if isinstance(fault, int):
+            self.send_error(fault)
+            return
+        content = (self.state.folder / name).read_bytes()
+        span = self.headers.get("Range")
+        start = int(span.removeprefix("bytes=").rstrip("-")) if span and fault != "whole" else 0
+        body = bytearray(content[start:])
+        if fault == "flip":
+            body[len(body) // 2] ^= 1
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if fault not in ("cut", "stall"):
+            self.wfile.write(body)
+            return
+        self.wfile.write(body[: len(body) // 2])
+        self.wfile.flush()
+        if fault == "stall":
+            self.state.go_on.wait(300)
+        self.close_connection = True
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Server]:
+    """A server of the folder's files on a free port of loopback."""
+    handler = type("Bound", (Handler,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    handler.state = Server(f"http://127.0.0.1:{server.server_port}/files", folder)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield handler.state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def has_zip() -> bool:
+    return shutil.which("zip") is not None

@@ -1,0 +1,176 @@
+"""Downloads from a real server with faults: what comes is whole and verified, or one sentence."""
+
+import os
+import subprocess
+from threading import Event
+
+import pytest
+from fsd50k import serve, write_manifest
+from helpers import ROOT
+
+from lean_audio.errors import LeanError
+from lean_audio.fetch import BLOCK_BYTES, Fetcher, check_space, missing_bytes, read_manifest
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Three files on a server, and a place to fetch them to."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(3):
+        (source / f"part{number}").write_bytes(os.urandom(3_000_000 + number))
+    write_manifest(source, tmp_path / "manifest.csv")
+    with serve(source) as server:
+        yield server
+
+
+@pytest.fixture
+def files(served, tmp_path):
+    return read_manifest(tmp_path / "manifest.csv")
+
+
+def fetcher(server, folder, **changes):
+    settings = {"connections": 2, "tries": 2, "silence_s": 5, "stopped": Event(), **changes}
+    return Fetcher(server.url, folder, **settings)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def check_whole(server, folder):
+    assert contents(folder) == contents(server.folder)
+
+
+def test_what_is_there_and_verified_is_never_fetched_again(served, files, tmp_path):
+    assert missing_bytes(files, tmp_path / "raw") == 9_000_003
+    fetcher(served, tmp_path / "raw").fetch(files)
+    check_whole(served, tmp_path / "raw")
+    assert len(served.asked) == 3
+    fetcher(served, tmp_path / "raw").fetch(files)
+    assert len(served.asked) == 3
+    assert missing_bytes(files, tmp_path / "raw") == 0
+
+
+@pytest.mark.parametrize(
+    ("faults", "starts"),
+    [
+        (["cut"], [0, 1_500_000]),
+        (["cut", "cut", "cut"], [0, 1_500_000, 2_250_000, 2_625_000]),
+        ([503], [0, 0]),
+        (["cut", 503], [0, 1_500_000, 1_500_000]),
+        (["cut", "whole"], [0, 1_500_000]),
+    ],
+)
+def test_a_server_that_falters_is_asked_for_the_rest(served, files, tmp_path, faults, starts):
+    served.faults["part0"] = list(faults)
+    fetcher(served, tmp_path / "raw").fetch(files)
+    check_whole(served, tmp_path / "raw")
+    assert starts_asked(served, "part0") == pytest.approx(starts, abs=3 * BLOCK_BYTES)
+
+
+def starts_asked(server, name):
+    spans = [span for asked, span in server.asked if asked == name]
+    return [int(span.removeprefix("bytes=").rstrip("-")) if span else 0 for span in spans]
+
+
+def test_a_wrong_file_is_set_aside_and_fetched_again_once(served, files, tmp_path):
+    served.faults["part1"] = ["flip"]
+    fetcher(served, tmp_path / "raw").fetch(files)
+    check_whole(served, tmp_path / "raw")
+    assert [name for name, _ in served.asked].count("part1") == 2
+
+
+def test_a_file_wrong_twice_is_one_sentence_and_kept_aside(served, files, tmp_path):
+    served.faults["part1"] = ["flip", "flip"]
+    with pytest.raises(LeanError, match=rf"files/part1.*MD5.*{files[1].md5}.*part1\.bad"):
+        fetcher(served, tmp_path / "raw").fetch(files)
+    assert (tmp_path / "raw" / "part1.bad").stat().st_size == files[1].bytes
+    assert not (tmp_path / "raw" / "part1").exists()
+    fetcher(served, tmp_path / "raw").fetch(files)
+    check_whole(served, tmp_path / "raw")
+
+
+@pytest.mark.parametrize(
+    ("faults", "sentence"),
+    [
+        ([404], "part2.*404 Not Found; is the address right"),
+        ([503, 503], "part2.*503.*2 times in a row.*goes on from there"),
+        (["cut", "whole", "whole"], None),
+    ],
+)
+def test_a_server_that_stays_bad_is_one_sentence(served, files, tmp_path, faults, sentence):
+    served.faults["part2"] = list(faults)
+    if sentence is None:  # it recovers in time
+        fetcher(served, tmp_path / "raw").fetch(files)
+    else:
+        with pytest.raises(LeanError, match=sentence):
+            fetcher(served, tmp_path / "raw").fetch(files)
+        fetcher(served, tmp_path / "raw").fetch(files)
+    check_whole(served, tmp_path / "raw")
+
+
+def test_a_server_that_is_not_there_is_one_sentence(served, files, tmp_path):
+    gone = fetcher(served, tmp_path / "raw")
+    object.__setattr__(gone, "base_url", "http://127.0.0.1:9/files")
+    with pytest.raises(LeanError, match=r"127\.0\.0\.1:9/files/part.*cannot be reached .2 times"):
+        gone.fetch(files)
+
+
+@pytest.mark.parametrize("bytes_left", [0, 1, 1_000_000])
+def test_a_cut_file_is_completed_and_a_changed_one_replaced(served, files, tmp_path, bytes_left):
+    raw = tmp_path / "raw"
+    fetcher(served, raw).fetch(files)
+    with (raw / "part0").open("r+b") as file:
+        file.truncate(bytes_left)
+    content = bytearray((raw / "part1").read_bytes())
+    content[5] ^= 1
+    (raw / "part1").write_bytes(content)
+    (raw / "part2").unlink()
+    fetcher(served, raw).fetch(files)
+    check_whole(served, raw)
+    expected = f"bytes={bytes_left}-" if bytes_left else None
+    assert sorted(served.asked[3:]) == [("part0", expected), ("part1", None), ("part2", None)]
+
+
+def test_too_small_a_disk_is_said_before_the_first_byte(tmp_path):
+    with pytest.raises(LeanError, match=r"raw: FSD50K need 1e\+09 GB, and \d.* GB are free"):
+        check_space(tmp_path / "not" / "yet" / "raw", 10**18, "FSD50K")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """12 MB; only root may make one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("cannot mount a small disk here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_disk_that_fills_up_loses_nothing(served, files, tmp_path, small_disk):
+    other = small_disk / "other"
+    served.faults["part1"] = [lambda: other.write_bytes(bytes(8_000_000))]
+    with pytest.raises(LeanError, match="raw: the disk is full; what came is kept"):
+        fetcher(served, small_disk / "raw").fetch(files)
+    other.unlink()
+    fetcher(served, small_disk / "raw").fetch(files)
+    check_whole(served, small_disk / "raw")
+
+
+@pytest.mark.parametrize("text", ["file,md5\na,b\n", "file,bytes,md5\na,many,b\n", None])
+def test_a_manifest_that_is_none_is_one_sentence(tmp_path, text):
+    path = tmp_path / "manifest.csv"
+    if text:
+        path.write_text(text)
+    with pytest.raises(LeanError, match=r"manifest\.csv is not a CSV of file, bytes, md5"):
+        read_manifest(path)
+
+
+def test_the_published_manifest_has_eleven_files(params):
+    files = read_manifest(ROOT / params.datasets.fsd50k.manifest)
+    assert len(files) == 11
+    assert sum(file.bytes for file in files) == 24_678_734_449
+    assert all(len(file.md5) == 32 for file in files)

@@ -1,0 +1,109 @@
+"""A miniature of FSD50K, read from its archives: clips, licences, counts."""
+
+import json
+
+import pytest
+from fsd50k import has_zip, make_miniature
+from helpers import write_layout
+
+from lean_audio.datasets import load_dataset, read_layout
+from lean_audio.errors import LeanError
+from lean_audio.fsd50k import disk_needed, read_archives
+from lean_audio.licences import add_licences, short_name
+
+CC = "http://creativecommons.org"
+pytestmark = pytest.mark.skipif(not has_zip(), reason="no `zip` on the PATH to make archives with")
+
+
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory):
+    return make_miniature(tmp_path_factory.mktemp("miniature"), clips=60)
+
+
+@pytest.fixture
+def settings(miniature, params):
+    known = {"clips": miniature.counts, "classes": miniature.classes}
+    return params.datasets.fsd50k.model_copy(update={"manifest": miniature.manifest, **known})
+
+
+def test_clips_in_archives_are_those_in_folders(miniature, settings):
+    ours = read_archives(settings, miniature.folder)
+    plain = read_layout(miniature.folder.parent / "sounds", name="", origin="", synthetic=False)
+    assert ours.vocabulary == plain.vocabulary
+    columns = ["clip", "split", "labels", "file", "licence", "uploader"]
+    assert ours.clips[columns].equals(plain.clips[columns])
+    assert ours.clips["checksum"].str.fullmatch("[0-9a-f]{8}").all()
+    assert ours.clips["checksum"].nunique() == len(ours.clips) == 60
+    assert set(ours.clips["licence"]) == {"CC0", "CC-BY", "CC-BY-NC"}
+    assert ours.clips["uploader"].str.match("user[0-6]").all()
+
+
+def test_only_clips_of_the_licences_asked_for_are_used(miniature, settings, tmp_path):
+    chosen = settings.model_copy(update={"licences": ("CC0", "CC-BY")})
+    dataset = read_archives(chosen, miniature.folder)
+    everything = read_archives(settings, miniature.folder).clips
+    expected = everything[everything["licence"] != "CC-BY-NC"]
+    assert 0 < len(expected) < len(everything)
+    assert dataset.clips["clip"].tolist() == expected["clip"].tolist()
+    assert dataset.licence_filter == ("CC0", "CC-BY")
+    assert f"{len(expected)} of 60 clips, chosen by licence" in dataset.origin
+    dataset.save(tmp_path)
+    loaded = load_dataset(tmp_path)
+    assert loaded.licence_filter == ("CC0", "CC-BY")
+    assert loaded.clips["uploader"].tolist() == expected["uploader"].tolist()
+
+
+def test_a_filter_that_leaves_nothing_is_one_sentence(miniature, settings):
+    chosen = settings.model_copy(update={"licences": ("CC-Sampling+",)})
+    with pytest.raises(LeanError, match=r"CC-Sampling\+: no clips in train, val, eval"):
+        read_archives(chosen, miniature.folder)
+
+
+def test_other_counts_than_published_are_reported(miniature, settings):
+    counts = {**miniature.counts, "val": 4170}
+    wrong = settings.model_copy(update={"clips": counts, "classes": 200})
+    sentence = rf"has {miniature.counts['val']} val, {miniature.classes} classes .* 4170 val"
+    with pytest.raises(LeanError, match=sentence):
+        read_archives(wrong, miniature.folder)
+
+
+def test_the_published_counts_are_those_of_the_paper(params):
+    published = params.datasets.fsd50k
+    assert published.clips["train"] + published.clips["val"] == 40_966
+    assert sum(published.clips.values()) == 51_197
+    assert published.classes == 200
+
+
+def test_what_is_needed_on_disk(miniature, settings, tmp_path):
+    total = sum(path.stat().st_size for path in miniature.folder.iterdir())
+    assert disk_needed(settings, tmp_path) == (total, total + round(1.22 * total))
+    assert disk_needed(settings, miniature.folder) == (0, round(1.22 * total))
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        (f"{CC}/publicdomain/zero/1.0/", "CC0"),
+        (f"{CC}/licenses/by/4.0/", "CC-BY"),
+        (f"{CC}/licenses/by-nc/3.0/", "CC-BY-NC"),
+        (f"{CC}/licenses/sampling+/1.0/", "CC-Sampling+"),
+        ("Ask me", "Ask me"),
+    ],
+)
+def test_licences_have_short_names(url, name):
+    assert short_name(url) == name
+
+
+def test_sounds_without_metadata_have_no_licence(tmp_path):
+    root = write_layout(
+        tmp_path, {"a": ("train", "Dog"), "b": ("val", "Dog"), "c": ("eval", "Dog")}
+    )
+    clips = read_layout(root, name="", origin="", synthetic=False).clips
+    assert clips["licence"].tolist() == clips["uploader"].tolist() == ["", "", ""]
+    (root / "FSD50K.metadata").mkdir()
+    metadata = root / "FSD50K.metadata" / "dev_clips_info_FSD50K.json"
+    metadata.write_text(json.dumps({"a": {"license": f"{CC}/licenses/by/3.0/", "uploader": "u"}}))
+    assert add_licences(clips, root)["licence"].tolist() == ["CC-BY", "", ""]
+    metadata.write_text(json.dumps({"a": {"uploader": "u"}}))
+    with pytest.raises(LeanError, match=r"dev_clips_info_FSD50K\.json: not a licence"):
+        add_licences(clips, root)
