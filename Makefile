@@ -8,7 +8,7 @@ READY := $(VENV)/ready$(if $(GPU),-gpu)
 SHELL := /bin/bash
 export PATH := $(BIN):$(PATH)
 
-.PHONY: setup repro ui test bench readme lock
+.PHONY: setup repro paper ui test bench readme lock
 
 setup: $(READY)
 
@@ -22,6 +22,10 @@ $(READY): $(LOCK) requirements/uv.lock pyproject.toml
 
 repro: setup
 	dvc repro
+
+paper: setup
+	python -m tools.paper
+	dvc exp run --set-param dataset=fsd50k --set-param yamnet.source=hub
 
 PORT ?= 5000
 ui: setup
