@@ -33,6 +33,9 @@ class ArchiveRoot:
         archive = open_archive(self.folder / f"{PurePosixPath(name).parts[0]}.zip")
         return zipfile.Path(archive) / name
 
+    def absolute(self) -> "ArchiveRoot":
+        return ArchiveRoot(self.folder.absolute())
+
 
 class Parts(io.RawIOBase):
     """Files one after the other as one, seekable and read-only."""
@@ -65,12 +68,17 @@ class Parts(io.RawIOBase):
         return 0
 
 
-@cache
 def open_archive(path: Path) -> zipfile.ZipFile:
     """Open `path`, a .zip, with the parts before it."""
-    parts = Parts([*_earlier_parts(path), path] if path.is_file() else [])
-    if not parts.paths:
+    if not path.is_file():
         raise LeanError(f"{path} is missing")
+    return _open(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _open(path: Path, written_ns: int) -> zipfile.ZipFile:
+    """written_ns: a cluster's workers live long, and the file may change."""
+    parts = Parts([*_earlier_parts(path), path])
     directory_part = _directory_part(path, len(parts.paths))
     try:
         archive = zipfile.ZipFile(io.BufferedReader(parts))

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from lean_audio.audio import to_float
 from lean_audio.chunks import Chunks, open_chunks
+from lean_audio.cluster import LOCAL, content_key, map_shards
 from lean_audio.datasets import SPLITS
-from lean_audio.files import read_at, whole, whole_folder
+from lean_audio.files import read_at, resumable_folder, sha256, whole
 from lean_audio.logmel import PATCH_SAMPLES, LogMel
 from lean_audio.sections import Embed
-from lean_audio.workers import map_shards
-from lean_audio.yamnet import EMBEDDING_UNITS, fold_norms, load_yamnet
+from lean_audio.yamnet import EMBEDDING_UNITS, WEIGHTS_FILE, fold_norms, load_yamnet
 
 ROW_BYTES = EMBEDDING_UNITS * 4
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -38,30 +38,51 @@ def shard_path(folder: Path, split: str, number: int) -> Path:
     return folder / f"{split}-{number:05d}.f32"
 
 
-def embed(audio: Path, yamnet: Path, folder: Path, settings: Embed, workers: int) -> None:
+def embed(
+    audio: Path,
+    yamnet: Path,
+    folder: Path,
+    settings: Embed,
+    workers: int,
+    scheduler: str = LOCAL,
+) -> None:
     """Write one file per settings.shard_chunks chunks of each split to `folder`.
 
     Every worker computes on one core in batches that do not depend on the number of workers,
-    so that the bytes do not either. A GPU is used by one worker alone.
+    so that the bytes do not either. This machine's GPU is used by one worker alone.
+    Raises UnfinishedError when the run is cut short; the next one goes on where it ended.
     """
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
         workers = 1
-    with whole_folder(folder) as temporary:
-        _embed_splits(audio, yamnet, temporary, settings, workers)
+    with resumable_folder(folder, _key(audio, yamnet, settings)) as temporary:
+        jobs = _jobs(audio.absolute(), yamnet.absolute(), temporary, settings)
+        for _ in map_shards(
+            embed_shard, jobs, temporary, workers=workers, scheduler=scheduler, title="embed"
+        ):
+            pass
 
 
-def _embed_splits(audio: Path, yamnet: Path, folder: Path, settings: Embed, workers: int) -> None:
-    jobs = [
+def _key(audio: Path, yamnet: Path, settings: Embed) -> str:
+    """Shards of audio count by size and time of writing: hashing them would take too long."""
+    shards = [
+        (path.name, path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(audio.glob("*.s16"))
+    ]
+    tables = [(path.name, sha256(path)) for path in sorted(audio.glob("*.parquet"))]
+    weights = sha256(yamnet / WEIGHTS_FILE)
+    return content_key(shards=shards, tables=tables, weights=weights, **settings.model_dump())
+
+
+def _jobs(audio: Path, yamnet: Path, folder: Path, settings: Embed) -> list[EmbedJob]:
+    return [
         EmbedJob(split, number, start, stop, audio, yamnet, folder, settings)
         for split in SPLITS
         for number, (start, stop) in enumerate(
             _spans(len(open_chunks(audio, split, ())), settings.shard_chunks)
         )
     ]
-    for _ in map_shards(embed_shard, jobs, workers=workers, title="embed"):
-        pass
 
 
 def _spans(rows: int, size: int) -> list[tuple[int, int]]:
@@ -70,8 +91,8 @@ def _spans(rows: int, size: int) -> list[tuple[int, int]]:
 
 def embed_shard(job: EmbedJob) -> None:
     """Compute and write one shard of embeddings, batch by batch."""
-    chunks = _open(job.audio, job.split)
-    forward = embedder(job.yamnet, job.settings.mean_normalization)
+    chunks = _open(job.audio, job.split, job.folder)
+    forward = embedder(job.yamnet, job.settings.mean_normalization, job.folder)
     path = shard_path(job.folder, job.split, job.number)
     with whole(path) as temporary, temporary.open("wb") as shard:
         for start, stop in _spans(job.stop - job.start, job.settings.batch_size):
@@ -79,14 +100,15 @@ def embed_shard(job: EmbedJob) -> None:
             shard.write(forward(chunks.waveforms(rows)).astype("<f4").tobytes())
 
 
-@cache
-def _open(audio: Path, split: str) -> Chunks:
+@lru_cache(maxsize=1)
+def _open(audio: Path, split: str, run: Path) -> Chunks:
+    """run: tells runs apart, for a cluster's workers outlive one and the files may change."""
     return open_chunks(audio, split, ())
 
 
-@cache
-def embedder(yamnet: Path, mean_normalization: bool) -> Forward:
-    """A compiled function: (batch, 16000) int16 samples to (batch, 1024) float32."""
+@lru_cache(maxsize=1)
+def embedder(yamnet: Path, mean_normalization: bool, run: Path | None = None) -> Forward:
+    """A compiled function: (batch, 16000) int16 samples to (batch, 1024) float32; run: as above."""
     import tensorflow as tf
 
     backbone = fold_norms(load_yamnet(yamnet))

@@ -8,6 +8,10 @@ class LeanError(Exception):
     """One sentence for the user: the thing, its value, and what is allowed."""
 
 
+class UnfinishedError(LeanError):
+    """The run was cut short, not through its input: what is finished is kept for the next."""
+
+
 def listed(values: Iterable[object], most: int = 5) -> str:
     """The first few values, comma-joined, and how many more there are."""
     shown = [str(value) for value in values]

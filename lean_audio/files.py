@@ -1,8 +1,10 @@
 """Files that are either whole or not there."""
 
+import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,22 +13,42 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lean_audio.errors import LeanError
+from lean_audio.errors import LeanError, UnfinishedError
 
 if TYPE_CHECKING:  # the command line does without pandas
     import pandas as pd
 
+FINISHED = ".finished"  # in a resumable folder: the results of its finished shards
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling to write to; rename it to `path` when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")  # keeps the suffix
+    """Yield a temporary sibling to write to; rename it to `path` when the block succeeds.
+
+    Raises UnfinishedError when the disk is full.
+    """
+    # the suffix is kept; other hosts may have a process of this number
+    name = f".{os.getpid()}-{secrets.token_hex(4)}.tmp.{path.name}"
+    temporary = path.with_name(name)
+    with _disk_full_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_full_explained(path: Path) -> Iterator[None]:
     try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UnfinishedError(
+            f"{path} cannot be written, the disk is full: make space and run `dvc repro` again"
+        ) from None
 
 
 @contextmanager
@@ -41,6 +63,35 @@ def whole_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def resumable_folder(path: Path, key: str) -> Iterator[Path]:
+    """As whole_folder, but a run that is cut short leaves the folder to the next of equal `key`.
+
+    key: hexadecimal, says what the content follows from. It is part of the folder's name, so that
+    a worker left over from another run cannot write into this one.
+    The folder yielded is absolute; FINISHED in it is for results of what need not be done again.
+    Any LeanError but UnfinishedError is the input's fault and leaves nothing.
+    """
+    path = path.absolute()
+    temporary = path.with_name(f".{path.name}.{key[:16]}.partial")
+    for other in set(path.parent.glob(f".{path.name}.*partial")) - {temporary}:
+        shutil.rmtree(other)
+    with _disk_full_explained(temporary):
+        (temporary / FINISHED).mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+    except UnfinishedError:
+        raise
+    except LeanError:
+        shutil.rmtree(temporary)
+        raise
+    shutil.rmtree(path, ignore_errors=True)
+    for stray in temporary.glob(".*.tmp.*"):  # of killed workers
+        stray.unlink(missing_ok=True)
+    shutil.rmtree(temporary / FINISHED)
+    temporary.rename(path)
 
 
 def write_text(path: Path, text: str) -> None:

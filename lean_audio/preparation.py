@@ -8,11 +8,11 @@ import pandas as pd
 
 from lean_audio.audio import BadClipError, Quality, read_clip
 from lean_audio.chunks import index_chunks, save_tables, shard_path
+from lean_audio.cluster import LOCAL, content_key, map_shards
 from lean_audio.datasets import SPLITS, Dataset, Root, check_splits
 from lean_audio.errors import LeanError
-from lean_audio.files import whole, whole_folder, write_csv
+from lean_audio.files import resumable_folder, whole, write_csv
 from lean_audio.sections import Prepare
-from lean_audio.workers import map_shards
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,25 @@ class ShardJob:
 
 
 def prepare(
-    dataset: Dataset, root: Root, folder: Path, set_aside: Path, settings: Prepare, workers: int
+    dataset: Dataset,
+    root: Root,
+    folder: Path,
+    set_aside: Path,
+    settings: Prepare,
+    workers: int,
+    scheduler: str = LOCAL,
 ) -> None:
     """Write the shards, the clip table and the chunk tables of every split to `folder`.
 
     Writes the clips that cannot be used to the CSV `set_aside`: clip, split, file, reason.
     Raises LeanError when they are more than settings.max_set_aside of all, or when a split has
-    no good clip; `folder` is then as it was.
+    no good clip; `folder` is then as it was. UnfinishedError: the next run goes on where it ended.
     """
-    with whole_folder(folder) as temporary:
-        jobs = list(_jobs(dataset, root, temporary, settings))
-        shards = map_shards(store_shard, jobs, workers=workers, title="prepare")
+    with resumable_folder(folder, _key(dataset, settings)) as temporary:
+        jobs = list(_jobs(dataset, root.absolute(), temporary, settings))
+        shards = map_shards(
+            store_shard, jobs, temporary, workers=workers, scheduler=scheduler, title="prepare"
+        )
         stored = pd.DataFrame([row for rows in shards for row in rows])
         clips = pd.concat([dataset.clips, stored], axis=1)
         bad = clips["reason"] != ""
@@ -64,6 +72,13 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
                 row |= {"samples": 0, "reason": str(error)}
             rows.append(row)
     return rows
+
+
+def _key(dataset: Dataset, settings: Prepare) -> str:
+    """Of the shards alone: hops, tail and the share of bad clips come after them."""
+    clips = dataset.clips[["file", "checksum"]].to_numpy().tolist()
+    how = settings.model_dump(include={"resampler", "shard_clips"})
+    return content_key(clips=clips, **how)
 
 
 def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iterator[ShardJob]:

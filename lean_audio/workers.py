@@ -1,4 +1,4 @@
-"""Spread shards of work over processes; the results are the same for any number of them."""
+"""Spread work over processes; the results are the same for any number of them."""
 
 import multiprocessing
 import os
@@ -15,23 +15,8 @@ Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 
 
-def map_shards(
-    function: Callable[[Shard], Result],
-    shards: Sequence[Shard],
-    *,
-    workers: int,
-    title: str,
-) -> Iterator[Result]:
-    """Yield function(shard) in the order of the shards, with a progress bar.
-
-    workers: number of processes, each freshly started; 0 is one per core.
-    Raises LeanError when a process dies (out of memory, killed).
-    """
-    with open_pool(min(count_workers(workers), len(shards))) as pool:
-        yield from map_in_pool(pool, function, shards, title=title)
-
-
 def count_workers(workers: int) -> int:
+    """0 is one per core."""
     return workers or len(os.sched_getaffinity(0))
 
 
@@ -48,7 +33,10 @@ def map_in_pool(
     *,
     title: str,
 ) -> Iterator[Result]:
-    """As map_shards, in processes that are there already."""
+    """Yield function(shard) in the order of the shards, with a progress bar.
+
+    Raises LeanError when a process dies (out of memory, killed).
+    """
     try:
         yield from tqdm(pool.map(function, shards), title, len(shards), unit="shard")
     except BrokenProcessPool:

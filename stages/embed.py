@@ -12,7 +12,8 @@ from lean_audio.provenance import describe
 def main() -> None:
     params = load_params()
     paths = params.paths
-    embed(paths.audio, paths.yamnet, paths.embeddings, params.embed, params.compute.workers)
+    workers, scheduler = params.compute.workers, params.cluster.scheduler
+    embed(paths.audio, paths.yamnet, paths.embeddings, params.embed, workers, scheduler)
     provenance = describe(load_dataset(paths.clips), paths.audio, paths.yamnet)
     write_json(paths.metrics / "provenance.json", provenance)
     print_notices(provenance)

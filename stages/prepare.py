@@ -16,6 +16,7 @@ def main() -> None:
         params.paths.metrics / "set_aside.csv",
         params.prepare,
         params.compute.workers,
+        params.cluster.scheduler,
     )
 
 

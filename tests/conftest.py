@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,22 @@ def layout(tmp_path) -> Path:
         name: (split, "Bark,Dog" if name in "acd" else "Dog") for name, split in splits.items()
     }
     return write_layout(tmp_path / "sounds", clips)
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """A file system of 3 MB, and a function that gives it another size."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(options: str) -> subprocess.CompletedProcess[bytes]:
+        command = ["mount", "-t", "tmpfs", "-o", options, "lean-test", str(disk)]
+        return subprocess.run(command, capture_output=True)
+
+    if not shutil.which("mount") or mount("size=3m").returncode:
+        pytest.skip("a disk can only be filled up where the tests may mount a small one (root)")
+    yield disk, lambda size: mount(f"remount,size={size}").check_returncode()
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
-NO_DEPENDENCY = {"compute"}  # how, never what
+NO_DEPENDENCY = {"compute", "cluster"}  # how, never what
 OBSERVERS = {"lean_audio.live"}  # a stage that is watched makes the same outputs
 DERIVED = {
     "paths": {"dataset"},
