@@ -6,7 +6,10 @@ import os
 import re
 import shutil
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -59,6 +62,31 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def size_bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # renamed just now
+            total += path.stat().st_size
+    return total
+
+
+@contextmanager
+def watched(folder: Path) -> Iterator[list[int]]:
+    """The sizes of a folder's files in bytes, every 20 ms and once at the end."""
+    sizes, done = [], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            sizes.append(size_bytes(folder))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    yield sizes
+    done.set()
+    thread.join()
+    sizes.append(size_bytes(folder))
+
+
 def wait_until(true, most_s: float = 60) -> None:
     until = time.monotonic() + most_s
     while not true():
@@ -82,12 +110,11 @@ def test_a_download_that_is_killed_goes_on_and_a_second_run_beside_it_is_locked_
     server.go_on.set()
     server.asked.clear()
     have_bytes = partial.stat().st_size
-    clone.run("dvc", "repro", "download")
+    with watched(raw) as sizes:
+        clone.run("dvc", "repro", "download")
     assert dict(server.asked)[stalled] == f"bytes={have_bytes}-"
     assert contents(raw) == contents(miniature.folder)
-    assert sum(path.stat().st_size for path in raw.iterdir()) == sum(
-        path.stat().st_size for path in miniature.folder.iterdir()
-    )
+    assert sizes[-1] == max(sizes) == size_bytes(miniature.folder)  # nothing is unpacked
 
 
 def test_from_an_empty_disk_to_the_ablation_table(clone, miniature, server):
