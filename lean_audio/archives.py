@@ -6,8 +6,10 @@ the start of the part with the directory, and is put right here.
 """
 
 import io
+import re
 import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -16,8 +18,16 @@ from pathlib import Path, PurePosixPath
 from lean_audio.errors import LeanError
 
 MOST_ENTRY_BYTES = 2**30  # read into memory whole; 3.4 h of 16-bit mono at 44.1 kHz
-_END = struct.Struct("<4s4H2LH")  # signature, this part, the directory's part, ...
-_END_SIGNATURE, _LONGEST_COMMENT = b"PK\x05\x06", 0xFFFF
+# signature, this part, directory's part, entries here, entries, directory's bytes, offset, comment
+_END = struct.Struct("<4s4H2LH")
+# signature, part of the 64-bit record, its offset there, parts
+_LOCATOR = struct.Struct("<4sLQL")
+_END_SIGNATURE, _LOCATOR_SIGNATURE = b"PK\x05\x06", b"PK\x06\x07"
+_LONGEST_END = _LOCATOR.size + _END.size + 0xFFFF  # with a comment
+
+
+class DamagedEntryError(Exception):
+    """What is wrong with one entry of an archive that is otherwise good."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +47,22 @@ class ArchiveRoot:
         return ArchiveRoot(self.folder.absolute())
 
 
-class Parts(io.RawIOBase):
-    """Files one after the other as one, seekable and read-only."""
+@dataclass(frozen=True)
+class Piece:
+    """Bytes of a file, from `start` on."""
 
-    def __init__(self, paths: list[Path]):
+    path: Path
+    start: int
+    bytes: int
+
+
+class Pieces(io.RawIOBase):
+    """Pieces of files one after the other as one file, seekable and read-only."""
+
+    def __init__(self, pieces: list[Piece]):
         super().__init__()
-        self.paths, self.position = paths, 0
-        self.starts = [0, *accumulate(path.stat().st_size for path in paths)]
+        self.pieces, self.position = pieces, 0
+        self.starts = [0, *accumulate(piece.bytes for piece in pieces)]
 
     def readable(self) -> bool:
         return True
@@ -57,12 +76,14 @@ class Parts(io.RawIOBase):
         return self.position
 
     def readinto(self, buffer) -> int:
-        """At most to the end of the part; whoever wants more asks again."""
-        for path, start, end in zip(self.paths, self.starts, self.starts[1:], strict=False):
-            if start <= self.position < end:
-                with path.open("rb", buffering=0) as part:
-                    part.seek(self.position - start)
-                    count = part.readinto(buffer)
+        """At most to the end of the piece; whoever wants more asks again."""
+        for piece, start in zip(self.pieces, self.starts, strict=False):
+            passed = self.position - start
+            if 0 <= passed < piece.bytes:
+                wanted = memoryview(buffer)[: piece.bytes - passed]
+                with piece.path.open("rb", buffering=0) as file:
+                    file.seek(piece.start + passed)
+                    count = file.readinto(wanted)
                 self.position += count
                 return count
         return 0
@@ -78,18 +99,21 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 @cache
 def _open(path: Path, written_ns: int) -> zipfile.ZipFile:
     """written_ns: a cluster's workers live long, and the file may change."""
-    parts = Parts([*_earlier_parts(path), path])
-    directory_part = _directory_part(path, len(parts.paths))
+    parts = [*_earlier_parts(path), path]
+    starts = [0, *accumulate(part.stat().st_size for part in parts)]
+    end = _read_end(path, len(parts))
+    pieces = [Piece(part, 0, part.stat().st_size) for part in parts[:-1]]
+    pieces += [Piece(path, 0, end.directory_end), Piece(path, end.record, end.bytes)]
     try:
-        archive = zipfile.ZipFile(io.BufferedReader(parts))
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        archive = zipfile.ZipFile(io.BufferedReader(Pieces(pieces)))
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise LeanError(f"{path} cannot be read: {error}") from None
     archive.filename = str(path)  # for messages, and zipfile.Path asks for it
     entries = archive.infolist()
     for entry in entries:
-        if entry.volume >= len(parts.paths):
+        if entry.volume >= len(parts):
             raise LeanError(f"{path} is damaged: {entry.filename!r} lies in a part that is not one")
-        entry.header_offset += parts.starts[entry.volume] - parts.starts[directory_part]
+        entry.header_offset += starts[entry.volume] - starts[end.directory_part]
     _refuse_bad_names_and_sizes(path, entries)
     _refuse_overlaps(path, entries, archive.start_dir)
     return archive
@@ -98,11 +122,21 @@ def _open(path: Path, written_ns: int) -> zipfile.ZipFile:
 def read_entry(path: zipfile.Path) -> bytes:
     """The content of one entry, its CRC verified.
 
-    Raises zipfile.BadZipFile or zlib.error when it is damaged.
+    Raises DamagedEntryError, and LeanError when the archive itself cannot be read any more.
     """
     entry = path.root.getinfo(path.at)
-    with path.root.open(entry) as file:
-        return file.read(entry.file_size)  # no more, whatever the compressed data hold
+    try:
+        with path.root.open(entry) as file:
+            return file.read(entry.file_size)  # no more, whatever the compressed data hold
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise DamagedEntryError(f"damaged in its archive: {error}") from None
+    except OSError as error:
+        raise LeanError(f"{path.root.filename} cannot be read: {error}") from None
+
+
+def read_bytes(path: Path | zipfile.Path) -> bytes:
+    """The content of a file or of an entry; raises as read_entry does."""
+    return path.read_bytes() if isinstance(path, Path) else read_entry(path)
 
 
 def crc32(path: zipfile.Path) -> str:
@@ -111,22 +145,46 @@ def crc32(path: zipfile.Path) -> str:
 
 
 def _earlier_parts(path: Path) -> list[Path]:
-    """.z01, .z02, ..., in order."""
-    return sorted(path.parent.glob(f"{path.stem}.z[0-9]*"), key=lambda part: int(part.suffix[2:]))
+    """.z01, .z02, ..., in order; not what a download left beside them."""
+    found = [part for part in path.parent.iterdir() if part.stem == path.stem]
+    parts = [part for part in found if re.fullmatch(r"\.z\d+", part.suffix)]
+    return sorted(parts, key=lambda part: int(part.suffix[2:]))
 
 
-def _directory_part(path: Path, parts: int) -> int:
-    """Which part, from 0, the central directory starts in, by the record at the very end."""
+@dataclass(frozen=True)
+class End:
+    """Of the last part: where the directory ends and the last record, of so many bytes, starts.
+
+    Between the two zip writes records in 64 bits when the parts are more than 4 GiB in all, which
+    the standard library takes for a fault in an archive of several parts. Nothing needs them as
+    long as the numbers fit the last record.
+    """
+
+    directory_part: int
+    directory_end: int
+    record: int
+    bytes: int
+
+
+def _read_end(path: Path, parts: int) -> End:
+    size = path.stat().st_size
     with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - _END.size - _LONGEST_COMMENT, 0))
-        end = file.read()
-    found = end.rfind(_END_SIGNATURE)
-    if found < 0 or len(end) - found < _END.size:
+        file.seek(max(size - _LONGEST_END, 0))
+        tail = file.read()
+    found, first = tail.rfind(_END_SIGNATURE), size - len(tail)
+    if found < 0 or len(tail) - found < _END.size:
         raise LeanError(f"{path} is not a whole zip archive: it lacks the record at the end")
-    _, last, directory, *_ = _END.unpack_from(end, found)
+    _, last, directory, _, entries, _, offset, _ = _END.unpack_from(tail, found)
     if last != parts - 1:
         raise LeanError(f"{path} is the last of {last + 1} parts, of which {parts} are here")
-    return directory
+    record = first + found
+    locator = tail[max(found - _LOCATOR.size, 0) : found]
+    if parts == 1 or len(locator) < _LOCATOR.size or not locator.startswith(_LOCATOR_SIGNATURE):
+        return End(directory, record, record, size - record)
+    _, part, start, _ = _LOCATOR.unpack(locator)
+    if part != last or entries == 0xFFFF or offset == 0xFFFFFFFF or start > record:
+        raise LeanError(f"{path} is too large an archive: its directory does not fit 32 bits")
+    return End(directory, start, record, size - record)
 
 
 def _refuse_bad_names_and_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:

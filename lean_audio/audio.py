@@ -4,7 +4,6 @@ import io
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +13,12 @@ import numpy as np
 import soundfile
 import soxr
 
-from lean_audio.archives import read_entry
+from lean_audio.archives import DamagedEntryError, read_entry
 
 SAMPLE_RATE_HZ = 16_000
 FULL_SCALE = 32_768  # of 16-bit samples
 
 Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
-
-DAMAGED_ENTRY = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
 
 # libsndfile's notes on a header that promises more audio than the file holds
 _CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -91,8 +88,8 @@ def _refuse_cut_header(notes: str) -> None:
 def _unpacked(entry: zipfile.Path) -> io.BytesIO:
     try:
         return io.BytesIO(read_entry(entry))
-    except DAMAGED_ENTRY as error:
-        raise BadClipError(f"damaged in its archive: {error}") from None
+    except DamagedEntryError as error:
+        raise BadClipError(str(error)) from None
 
 
 def _for_libsndfile(source: Path | io.BytesIO) -> bytes | io.BytesIO:

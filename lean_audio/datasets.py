@@ -4,6 +4,7 @@ Every dataset is read from a directory in FSD50K layout; they differ in how it c
 """
 
 import hashlib
+import io
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 from tqdm import tqdm
 
-from lean_audio.archives import ArchiveRoot, crc32
+from lean_audio.archives import ArchiveRoot, DamagedEntryError, crc32, read_bytes
 from lean_audio.errors import LeanError, listed
 from lean_audio.files import read_json, write_csv, write_json
 from lean_audio.licences import add_licences
@@ -117,8 +118,10 @@ def _read_csv(path: Entry, header: int | None = 0) -> pd.DataFrame:
     if not path.is_file():
         raise LeanError(f"{path} is missing: a dataset needs FSD50K's layout (sounds/README.md)")
     try:
-        with path.open("rb") as file:
-            return pd.read_csv(file, dtype=str, keep_default_na=False, header=header)
+        content = io.BytesIO(read_bytes(path))
+        return pd.read_csv(content, dtype=str, keep_default_na=False, header=header)
+    except DamagedEntryError as error:
+        raise LeanError(f"{path}: {error}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise LeanError(f"{path} is not a CSV: {' '.join(str(error).split())}") from None
 

@@ -3,26 +3,43 @@
 Fonseca et al., "FSD50K: an open dataset of human-labeled sound events", Zenodo record 4060432.
 """
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 
 from lean_audio.archives import ArchiveRoot
 from lean_audio.datasets import SPLITS, Dataset, check_splits, read_layout
 from lean_audio.errors import LeanError
-from lean_audio.fetch import Fetcher, check_space, missing_bytes, read_manifest
+from lean_audio.fetch import Fetcher
+from lean_audio.manifest import missing_bytes, read_manifest
 from lean_audio.sections import Fsd50k
 
-# Of 108.3 h of clips at 16 kHz, 16 bit, and of embeddings at the default hops, in shares of the
+# 108.3 h of clips at 16 kHz, 16 bit, and their embeddings at the default hops, in shares of the
 # archives; twice, for DVC's cache has a copy of what the stages write.
-LATER_SHARE = 2 * (0.51 + 0.10)
+LATER_SHARES = {"audio": 2 * 0.51, "embeddings": 2 * 0.10}
 
 
 def disk_needed(settings: Fsd50k, folder: Path) -> tuple[int, int]:
-    """Bytes to fetch, and bytes of disk that they and all that is made of them will take."""
+    """Bytes to fetch, and bytes of disk that they and what is still to be made of them will take.
+
+    folder: of the archives; what is made of them comes to lie beside it.
+    """
     files = read_manifest(settings.manifest)
     missing = missing_bytes(files, folder)
-    return missing, missing + round(LATER_SHARE * sum(file.bytes for file in files))
+    made = [(folder.parent / name).exists() for name in LATER_SHARES]
+    later = sum(share for share, done in zip(LATER_SHARES.values(), made, strict=True) if not done)
+    return missing, missing + round(later * sum(file.bytes for file in files))
+
+
+def check_space(folder: Path, needed_bytes: int, what: str) -> None:
+    """Raise LeanError unless so much is free where `folder` is or will be."""
+    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    free_bytes = shutil.disk_usage(there).free
+    if free_bytes < needed_bytes:
+        raise LeanError(
+            f"{folder}: {what} need {needed_bytes / 1e9:.3g} GB, "
+            f"and {free_bytes / 1e9:.3g} GB are free"
+        )
 
 
 def fetch_archives(settings: Fsd50k, folder: Path) -> None:
@@ -40,7 +57,6 @@ def fetch_archives(settings: Fsd50k, folder: Path) -> None:
         settings.connections,
         settings.tries,
         settings.silence_s,
-        Event(),
     ).fetch(read_manifest(settings.manifest))
 
 
@@ -49,7 +65,7 @@ def read_archives(settings: Fsd50k, folder: Path) -> Dataset:
 
     Raises LeanError where the clips or classes are not as many as published.
     """
-    origin = f"FSD50K's archives, verified, from {settings.base_url}"
+    origin = f"FSD50K's archives, verified by the MD5s of {settings.manifest.name}"
     whole = read_layout(ArchiveRoot(folder), name="fsd50k", origin=origin, synthetic=False)
     _check_counts(whole, settings)
     if not settings.licences:

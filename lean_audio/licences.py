@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lean_audio.archives import ArchiveRoot
+from lean_audio.archives import ArchiveRoot, DamagedEntryError, read_bytes
 from lean_audio.errors import LeanError
 
 FOLDER = "FSD50K.metadata"
@@ -40,7 +40,7 @@ def short_name(url: str) -> str:
 
 def _read(path: Path | zipfile.Path) -> dict[str, tuple[str, str]]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path))
         return {clip: (short_name(i["license"]), i["uploader"]) for clip, i in content.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (DamagedEntryError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LeanError(f"{path}: not a licence and an uploader for every clip: {error}") from None

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import shutil
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -77,6 +78,18 @@ def pack(root: Path, name: str, archive: Path, parts: int) -> None:
         split = ["zip", "-q", "-r", "-X", "-s", f"{size_kb}k", archive, name]
         subprocess.run(split, cwd=root, check=True)
         assert len(list(archive.parent.glob(f"{archive.stem}.z*"))) == parts
+        add_64_bit_records(archive)
+
+
+def add_64_bit_records(archive: Path) -> None:
+    """As zip itself does where the parts are more than 4 GiB in all: before the last record."""
+    content = archive.read_bytes()
+    end = content.rfind(b"PK\x05\x06")
+    _, last, part, here, entries, size, offset, _ = struct.unpack_from("<4s4H2LH", content, end)
+    numbers = (last, part, here, entries, size, offset)
+    record = struct.pack("<4sQHHLLQQQQ", b"PK\x06\x06", 44, 0x31E, 45, *numbers)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", last, end, last + 1)
+    archive.write_bytes(content[:end] + record + locator + content[end:])
 
 
 def write_manifest(folder: Path, manifest: Path) -> None:
@@ -92,9 +105,10 @@ def write_manifest(folder: Path, manifest: Path) -> None:
 class Server:
     """faults: by file, what goes wrong with each of the next requests for it, in order.
 
-    404, 503: the status; cut: closes after half of what was asked for; stall: is silent after
-    half of it, until `go_on` is set; whole: ignores Range; flip: one wrong byte; a function is
-    called first. asked: the file and Range of every request.
+    404, 503: the status; later: 429 with Retry-After; cut: closes after half of what was asked
+    for; third: the same after a third, and ignores Range; stall: is silent after half of it, until
+    `go_on` is set; whole: ignores Range; shift: answers with another range; flip: one wrong byte;
+    a function is called first. asked: the file and Range of every request.
     """
 
     url: str
@@ -118,9 +132,16 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(fault, int):
             self.send_error(fault)
             return
+        if fault == "later":
+            self.send_response(429)
+            self.send_header("Retry-After", "2")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         content = (self.state.folder / name).read_bytes()
         span = self.headers.get("Range")
-        start = int(span.removeprefix("bytes=").rstrip("-")) if span and fault != "whole" else 0
+        asked = int(span.removeprefix("bytes=").rstrip("-")) if span else 0
+        start = {"whole": 0, "third": 0, "shift": asked // 2}.get(str(fault), asked)
         body = bytearray(content[start:])
         if fault == "flip":
             body[len(body) // 2] ^= 1
@@ -129,14 +150,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if fault not in ("cut", "stall"):
-            self.wfile.write(body)
-            return
-        self.wfile.write(body[: len(body) // 2])
-        self.wfile.flush()
+        sent = len(body) // {"cut": 2, "stall": 2, "third": 3}.get(str(fault), 1)
+        self.wfile.write(body[:sent])
         if fault == "stall":
+            self.wfile.flush()
             self.state.go_on.wait(300)
-        self.close_connection = True
+        self.close_connection = sent < len(body)
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import soundfile
 from fsd50k import has_zip, pack
 
-from lean_audio.archives import ArchiveRoot, Parts, crc32, open_archive, read_entry
+from lean_audio.archives import ArchiveRoot, Piece, Pieces, crc32, open_archive, read_entry
 from lean_audio.audio import BadClipError, read_clip
 from lean_audio.errors import LeanError
 
@@ -60,6 +61,22 @@ def test_every_entry_of_a_split_archive_is_read_as_it_was(sounds, split):
 
 
 @needs_zip
+def test_the_last_part_ends_as_that_of_more_than_4_gib_does(split):
+    """Which the standard library cannot read as it is."""
+    content = (split / "clips.zip").read_bytes()
+    assert content[-42:-38] == b"PK\x06\x07"
+    with pytest.raises(zipfile.BadZipFile, match="multiple disks"):
+        zipfile.ZipFile(split / "clips.zip")
+
+
+@needs_zip
+@pytest.mark.parametrize("leftover", ["clips.z02.bad", "clips.z03.part", "clips.z9x"])
+def test_what_a_download_left_is_no_part(split, leftover):
+    (split / leftover).write_bytes(b"x")
+    assert len(open_archive(split / "clips.zip").infolist()) == 21
+
+
+@needs_zip
 def test_some_entries_do_straddle_two_parts(split):
     """Else the test above would show little."""
     parts = [*sorted(split.glob("clips.z0?")), split / "clips.zip"]
@@ -71,13 +88,14 @@ def test_some_entries_do_straddle_two_parts(split):
     assert (first != last).sum() >= 4
 
 
-def test_parts_read_as_one_file(tmp_path):
+def test_pieces_read_as_one_file(tmp_path):
     content = os.urandom(1000)
-    paths = []
+    pieces = []
     for number, (start, end) in enumerate([(0, 1), (1, 1), (1, 600), (600, 1000)]):
-        paths.append(tmp_path / str(number))
-        paths[-1].write_bytes(content[start:end])
-    whole, reader = io.BytesIO(content), io.BufferedReader(Parts(paths), 64)
+        path = tmp_path / str(number)
+        path.write_bytes(b"before" + content[start:end] + b"after")
+        pieces.append(Piece(path, 6, end - start))
+    whole, reader = io.BytesIO(content), io.BufferedReader(Pieces(pieces), 64)
     rng = np.random.default_rng(1)
     for _ in range(200):
         offset, count = (int(number) for number in rng.integers(0, 1100, 2))
@@ -133,18 +151,43 @@ def test_entries_that_share_their_bytes_are_refused(tmp_path):
 
 
 def test_an_entry_never_fills_more_memory_than_it_states(tmp_path):
-    """A megabyte of zeros that claims to be ten bytes long."""
+    """50 MB of zeros that claim to be ten bytes long."""
     path = tmp_path / "clips.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("clips/1.wav", bytes(1_000_000))
+        archive.writestr("clips/1.wav", bytes(50_000_000))
 
     def lie(content):
         directory = content.rfind(b"PK\x01\x02")
         struct.pack_into("<L", content, directory + 24, 10)
 
     tamper(path, lie)
-    with pytest.raises((zipfile.BadZipFile, BadClipError)):
-        read_clip(ArchiveRoot(tmp_path) / "clips" / "1.wav", "HQ")
+    entry = ArchiveRoot(tmp_path) / "clips" / "1.wav"
+    tracemalloc.start()
+    with pytest.raises(BadClipError, match="damaged in its archive"):
+        read_clip(entry, "HQ")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
+
+
+def test_an_archive_of_a_kind_that_nobody_reads_is_one_sentence(tmp_path):
+    path = tmp_path / "clips.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("clips/1.wav", b"1")
+    tamper(
+        path, lambda content: struct.pack_into("<H", content, content.rfind(b"PK\x01\x02") + 6, 99)
+    )
+    with pytest.raises(LeanError, match=r"clips\.zip cannot be read: zip file version 9.9"):
+        open_archive(path)
+
+
+def test_a_part_that_vanishes_is_one_sentence(sounds, tmp_path):
+    with zipfile.ZipFile(tmp_path / "clips.zip", "w") as archive:
+        archive.write(sounds / "clips" / "1.wav", "clips/1.wav")
+    entry = ArchiveRoot(tmp_path) / "clips" / "1.wav"
+    (tmp_path / "clips.zip").unlink()
+    with pytest.raises(LeanError, match=r"clips\.zip cannot be read: .*No such file"):
+        read_clip(entry, "HQ")
 
 
 @needs_zip

@@ -1,6 +1,7 @@
 """A miniature of FSD50K, read from its archives: clips, licences, counts."""
 
 import json
+import shutil
 
 import pytest
 from fsd50k import has_zip, make_miniature
@@ -74,10 +75,24 @@ def test_the_published_counts_are_those_of_the_paper(params):
     assert published.classes == 200
 
 
-def test_what_is_needed_on_disk(miniature, settings, tmp_path):
+def test_what_is_needed_on_disk_is_less_by_what_is_there(miniature, settings, tmp_path):
     total = sum(path.stat().st_size for path in miniature.folder.iterdir())
-    assert disk_needed(settings, tmp_path) == (total, total + round(1.22 * total))
-    assert disk_needed(settings, miniature.folder) == (0, round(1.22 * total))
+    raw = tmp_path / "raw"
+    assert disk_needed(settings, raw) == (total, total + round(1.22 * total))
+    shutil.copytree(miniature.folder, raw)
+    assert disk_needed(settings, raw) == (0, round(1.22 * total))
+    (tmp_path / "audio").mkdir()
+    assert disk_needed(settings, raw) == (0, round(0.2 * total))
+
+
+def test_a_damaged_table_in_an_archive_is_one_sentence(miniature, settings, tmp_path):
+    raw = shutil.copytree(miniature.folder, tmp_path / "raw")
+    archive = raw / "FSD50K.ground_truth.zip"
+    content = bytearray(archive.read_bytes())
+    content[content.find(b"vocabulary.csv") + 200] ^= 255
+    archive.write_bytes(content)
+    with pytest.raises(LeanError, match=r"ground_truth.zip/.*vocabulary.csv: damaged in its"):
+        read_archives(settings, raw)
 
 
 @pytest.mark.parametrize(
