@@ -5,9 +5,10 @@ The one place where training knows TensorFlow; nothing of it is imported under a
 
 import json
 import os
+import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import keras
@@ -77,19 +78,16 @@ def is_chief(name: str) -> bool:
 def _read_task() -> tuple[dict[str, list[str]], str, int]:
     """The cluster of TF_CONFIG, and the kind and the number of this process's task in it."""
     text = os.environ.get("TF_CONFIG", "")
-    try:
+    with suppress(ValueError, KeyError, TypeError):  # whatever is wrong, the example tells more
         config = json.loads(text)
         cluster, task = config["cluster"], config["task"]
         kind, index = task["type"], int(task["index"])
-        known = kind in ("chief", "worker") and 0 <= index < len(cluster[kind])
-    except (ValueError, KeyError, TypeError):
-        known = False
-    if not known:
-        raise LeanError(
-            f"train.strategy: 'multiworker' reads TF_CONFIG, which is {text!r}; "
-            f"set it on every host, with its own index, as in {EXAMPLE}"
-        )
-    return cluster, kind, index
+        if kind in ("chief", "worker") and 0 <= index < len(cluster[kind]):
+            return cluster, kind, index
+    raise LeanError(
+        f"train.strategy: 'multiworker' reads TF_CONFIG, which is {text!r}; "
+        f"set it on every host, with its own index, as in {EXAMPLE}"
+    )
 
 
 def scope(strategy: Any | None) -> AbstractContextManager:
@@ -103,6 +101,9 @@ def make_deterministic(seed: int) -> None:
     Also forgets the models built before, whose number would show in the names in a weights file.
     """
     keras.utils.clear_session()
+    if keras.backend.backend() == "jax":
+        random.seed(seed)  # all that Keras draws from there; set_random_seed imports TensorFlow
+        return
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -119,9 +120,20 @@ def fit(
 ) -> dict[str, list[float]]:
     """Train a compiled model; returns what the callbacks logged, name -> one number an epoch."""
     if strategy is None:
-        logs = model.fit(batches, epochs=epochs, shuffle=False, verbose=2, callbacks=[*callbacks])
-        return logs.history
+        calls = [EpochNumbers(batches), *callbacks]
+        return model.fit(batches, epochs=epochs, shuffle=False, verbose=2, callbacks=calls).history
     return _fit_replicas(strategy, model, batches, epochs, callbacks)
+
+
+class EpochNumbers(keras.callbacks.Callback):
+    """The same order of batches under every backend: JAX's trainer begins the first epoch twice."""
+
+    def __init__(self, batches: ShuffledBatches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.batches.epoch = epoch  # to which Keras's fit adds 1 as it begins
 
 
 def _fit_replicas(strategy, model, batches, epochs, callbacks) -> dict[str, list[float]]:
