@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 
-PARTS = ("decode", "embed", "train", "memory", "predict")
+PARTS = ("decode", "embed", "train", "memory", "predict", "gpu")  # the last where there is one
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from lean_audio.batches import Examples, ShuffledBatches, open_examples
 from lean_audio.embeddings import shard_path
 from lean_audio.model import build_head
 from lean_audio.params import load_params
-from lean_audio.training import make_deterministic
+from lean_audio.strategy import make_deterministic
 
 CLIPS, CLIP_S, EPOCHS = 320, 10.0, 4
 SHARD_CHUNKS = 2048

@@ -51,7 +51,13 @@ class ShuffledBatches(keras.utils.PyDataset):
         return -(-len(self.order) // self.batch_size)
 
     def __getitem__(self, index: int):
-        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.read(self.rows(index))
+
+    def rows(self, index: int) -> np.ndarray:
+        return self.order[index * self.batch_size : (index + 1) * self.batch_size]
+
+    def read(self, rows: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Inputs and targets (rows, classes)."""
         return self.examples.inputs(rows, self.waveform), self.examples.chunks.targets(rows)
 
 

@@ -40,7 +40,8 @@ def build_head(variant: Variant, classes: int, recurrent: Recurrent = bilstm) ->
         inputs["waveform"] = keras.Input((CHUNK_SAMPLES,), name="waveform")
         context = _context(variant, features, inputs["waveform"], recurrent)
         features = layers.Concatenate(name="joint")([features, context])
-    scores = layers.Dense(classes, activation="sigmoid", name="scores")(features)
+    # float32 whatever the policy: 16 bits cannot tell scores near 1 from 1
+    scores = layers.Dense(classes, activation="sigmoid", dtype="float32", name="scores")(features)
     return keras.Model(inputs, scores, name="head")
 
 

@@ -1,8 +1,10 @@
 """Train one variant on cached embeddings (paper, III-F)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +17,11 @@ from lean_audio.metrics import mean_average_precision
 from lean_audio.model import build_head
 from lean_audio.scoring import hears_waveform, score_clips
 from lean_audio.sections import Train, Variant
+from lean_audio.strategy import fit, make_deterministic, open_strategy, scope
+
+# The loss is a mean over chunks and classes, whose gradients float16 would round to 0. Times this
+# they are about those of one score, and for any number of chunks or classes far from overflow.
+LOSS_SCALE_PER_CLASS = 64.0
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,14 @@ class BestEpoch(keras.callbacks.Callback):
 
     val_mAP is the PR-AUC over classes (macro) of clip scores: what the evaluation measures.
     val_loss is the cross-entropy of clip scores; the training loss is that of chunks.
+
+    head: gets the weights of each epoch and is what is scored, in float32 on one device: the same
+    on every host. It may be the trained model itself.
     """
 
-    def __init__(self, examples: Examples, batch_size: int):
+    def __init__(self, head: keras.Model, examples: Examples, batch_size: int):
         super().__init__()
-        self.examples, self.batch_size = examples, batch_size
+        self.head, self.examples, self.batch_size = head, examples, batch_size
         self.best_map, self.best_weights = -np.inf, []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
@@ -52,15 +62,17 @@ class BestEpoch(keras.callbacks.Callback):
                 "lower train.learning_rate"
             )
         targets = self.examples.chunks.clip_targets
-        scores = score_clips(self.model, self.examples, self.batch_size)
+        if (trained := self.model) is not self.head:
+            self.head.set_weights(trained.get_weights())
+        scores = score_clips(self.head, self.examples, self.batch_size)
         val_map = mean_average_precision(targets, scores)
         logs["val_mAP"] = val_map
         logs["val_loss"] = _cross_entropy(targets, scores)
         if val_map > self.best_map:
-            self.best_map, self.best_weights = val_map, self.model.get_weights()
+            self.best_map, self.best_weights = val_map, self.head.get_weights()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self.model.set_weights(self.best_weights)
+        self.head.set_weights(self.best_weights)
 
 
 def train(
@@ -75,36 +87,51 @@ def train(
 ) -> TrainingRun:
     """Adam on binary cross-entropy; keeps the epoch with the best validation PR-AUC.
 
-    Raises LeanError when no validation clip has a label, or when the loss is not finite.
+    settings.batch_size is of all devices together.
+    Raises LeanError when no validation clip has a label, when the loss is not finite, or when the
+    devices of settings.strategy are not there.
     """
     if not validation.chunks.clip_targets.any():
         raise LeanError("split val: no clip has a label, so no epoch can be called the best")
+    strategy = open_strategy(settings.strategy)  # before anything else is computed
     make_deterministic(seed)
-    model = build_head(variant, len(training.chunks.vocabulary))
-    model.compile(keras.optimizers.Adam(settings.learning_rate), "binary_crossentropy")
-    batches = ShuffledBatches(training, settings.batch_size, seed, waveform=hears_waveform(model))
-    best = BestEpoch(validation, score_batch_size)
-    fit = model.fit(
-        batches,
-        epochs=settings.epochs,
-        shuffle=False,
-        verbose=2,
-        callbacks=[best, *callbacks],
-    )
-    return TrainingRun(model, _history(fit.history))
+    head = build_head(variant, len(training.chunks.vocabulary))
+    model = trainee(head, variant, settings, strategy)
+    batches = ShuffledBatches(training, settings.batch_size, seed, waveform=hears_waveform(head))
+    best = BestEpoch(head, validation, score_batch_size)
+    logs = fit(strategy, model, batches, settings.epochs, [best, *callbacks])
+    return TrainingRun(head, _history(logs))
 
 
-def make_deterministic(seed: int) -> None:
-    """Seed every generator and, under TensorFlow, choose the kernels that repeat themselves.
+def trainee(
+    head: keras.Model, variant: Variant, settings: Train, strategy: Any | None
+) -> keras.Model:
+    """What is trained, compiled: the head, or its copy on several devices or in 16 bits."""
+    classes = head.output.shape[-1]
+    rate = settings.learning_rate
+    with scope(strategy), precision(settings.mixed_precision):
+        model = head
+        if strategy is not None or settings.mixed_precision:
+            model = build_head(variant, classes)
+            model.set_weights(head.get_weights())
+        scale = LOSS_SCALE_PER_CLASS * classes if settings.mixed_precision else None
+        optimizer = keras.optimizers.Adam(rate, loss_scale_factor=scale)
+        model.compile(optimizer, "binary_crossentropy", auto_scale_loss=False)
+    return model
 
-    Also forgets the models built before, whose number would show in the names in a weights file.
+
+@contextmanager
+def precision(mixed: bool) -> Iterator[None]:
+    """Layers made inside compute in float16 if `mixed`; their weights are float32 either way.
+
+    float16 and not bfloat16: every tensor core has it, and nothing here leaves its range.
     """
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16" if mixed else before)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _cross_entropy(targets: np.ndarray, scores: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Train one ablation variant on cached embeddings."""
 
 import sys
+from functools import partial
 
 from lean_audio.batches import open_examples
 from lean_audio.datasets import load_dataset
@@ -8,31 +9,29 @@ from lean_audio.errors import run_stage
 from lean_audio.files import write_csv, write_json
 from lean_audio.live import follow
 from lean_audio.params import load_params
+from lean_audio.strategy import is_chief
 from lean_audio.training import train
 
 
 def main(variant: str) -> None:
     params = load_params()
-    chosen, paths = params.variant(variant), params.paths
+    settings, paths = params.train, params.paths
     vocabulary = load_dataset(paths.clips).vocabulary
-    training, validation = (
+    splits = (
         open_examples(paths.audio, paths.embeddings, split, vocabulary, params.embed.shard_chunks)
         for split in ("train", "val")
     )
+    sizes = {"seed": params.seed, "score_batch_size": params.evaluate.batch_size}
+    work = partial(train, params.variant(variant), *splits, settings, **sizes)
+    if not is_chief(settings.strategy):
+        work()  # for the chief, which writes what comes out
+        return
     with follow(params, variant) as live:
-        run = train(
-            chosen,
-            training,
-            validation,
-            params.train,
-            seed=params.seed,
-            score_batch_size=params.evaluate.batch_size,
-            callbacks=[live],
-        )
+        run = work(callbacks=[live])
         run.save_weights(paths.weights(variant))
     write_csv(paths.metrics / f"{variant}.history.csv", run.history)
-    settings = {**params.train.model_dump(), "seed": params.seed, "best_epoch": run.best_epoch}
-    write_json(paths.metrics / f"{variant}.training.json", settings)
+    facts = {**settings.model_dump(), "seed": params.seed, "best_epoch": run.best_epoch}
+    write_json(paths.metrics / f"{variant}.training.json", facts)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from splits import store
 from lean_audio.batches import Examples, OrderedBatches, ShuffledBatches
 from lean_audio.errors import LeanError
 from lean_audio.metrics import mean_average_precision
+from lean_audio.model import build_head
 from lean_audio.scoring import score_clips
-from lean_audio.training import train
+from lean_audio.training import precision, train
 
 
 @pytest.fixture
@@ -115,3 +116,45 @@ def test_divergence_is_said_and_not_saved(examples, params):
             seed=1,
             score_batch_size=16,
         )
+
+
+def test_16_bits_train_to_the_scores_of_32(examples, params, tmp_path):
+    def trained(mixed: bool):
+        return train(
+            params.variants["joint-bahdanau"],
+            examples,
+            examples,
+            settings(params, mixed_precision=mixed),
+            seed=1,
+            score_batch_size=16,
+        )
+
+    mixed, full = trained(True), trained(False)
+    assert keras.config.dtype_policy().name == "float32"
+    assert np.isfinite(mixed.history).all(axis=None)
+    np.testing.assert_allclose(mixed.history["loss"], full.history["loss"], rtol=0.01)
+    assert mixed.history["loss"].tolist() != full.history["loss"].tolist()
+    mixed.save_weights(tmp_path / "mixed.weights.h5")
+    head = build_head(params.variants["joint-bahdanau"], 2)
+    head.load_weights(tmp_path / "mixed.weights.h5")
+    assert {weight.dtype for weight in head.weights} == {"float32"}
+    scores = score_clips(head, examples, 16)
+    np.testing.assert_array_equal(scores, score_clips(mixed.model, examples, 16))
+    np.testing.assert_allclose(scores, score_clips(full.model, examples, 16), atol=0.01)
+
+
+def test_layers_made_in_16_bits_keep_weights_and_scores_in_32(params):
+    for variant in params.variants.values():
+        with precision(True):
+            head = build_head(variant, 2)
+        assert {weight.dtype for weight in head.weights} == {"float32"}
+        assert head.output.dtype == "float32"
+        if variant.projection_units:
+            assert head.get_layer("projection").compute_dtype == "float16"
+
+
+def test_precision_is_given_back_when_something_fails():
+    with pytest.raises(ZeroDivisionError), precision(True):
+        assert keras.config.dtype_policy().name == "mixed_float16"
+        _ = 1 / 0
+    assert keras.config.dtype_policy().name == "float32"

@@ -1,0 +1,165 @@
+"""Training on a GPU, data in memory: samples a second as the batch doubles, in 32 and 16 bits.
+
+Works under any backend of Keras (KERAS_BACKEND). `python -m benchmarks.gpu --cpu` runs a few steps
+on the processor, which shows that all of this runs and measures nothing.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from benchmarks.tools import LABELS, in_process, report
+from lean_audio.model import build_head
+from lean_audio.params import load_params
+from lean_audio.strategy import make_deterministic
+from lean_audio.training import trainee
+from lean_audio.views import CHUNK_SAMPLES
+from lean_audio.yamnet import EMBEDDING_UNITS
+
+FIRST_BATCH, LAST_BATCH = 64, 65_536
+WANTED_GROWTH = 1.05  # a batch twice as large that is no faster than this ends the search
+# The paper: 1.5 h for an epoch of about 290,000 chunks of 1 s on a GTX 1080 Ti.
+PAPER_PER_S = 290_000 / (1.5 * 3600)
+WARM_STEPS, TIMED_STEPS, CPU_STEPS = 5, 30, 2
+CPU_LAST_BATCH = 128
+MEMORY_WORDS = ("out of memory", "resource_exhausted", "resourceexhausted", "oom")
+
+
+def gpus() -> int:
+    """How many the chosen backend sees."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return len(tf.config.list_physical_devices("GPU"))
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.device_count()
+    import jax
+
+    return sum(device.platform == "gpu" for device in jax.devices())
+
+
+def rate(batch_size: int, mixed: bool, steps: int) -> float | None:
+    """Samples a second of joint-bahdanau, trained as LEAN does; None when memory is short."""
+    params = load_params()
+    make_deterministic(1)
+    variant = params.variant("joint-bahdanau")
+    settings = params.train.model_copy(update={"mixed_precision": mixed})
+    timer = Timer(WARM_STEPS, batch_size)
+    try:
+        model = trainee(build_head(variant, len(LABELS)), variant, settings, None)
+        model.fit(Repeated(batch_size, WARM_STEPS + steps), verbose=0, callbacks=[timer])
+    except Exception as error:  # each backend has a class of its own for this
+        if any(word in f"{type(error).__name__} {error}".lower() for word in MEMORY_WORDS):
+            return None
+        raise
+    return timer.per_s
+
+
+class Repeated(keras.utils.PyDataset):
+    """One batch of noise in memory, over and over."""
+
+    def __init__(self, batch_size: int, steps: int):
+        super().__init__()
+        rng = np.random.default_rng(0)
+        inputs = {
+            "embedding": rng.normal(size=(batch_size, EMBEDDING_UNITS)).astype("f4"),
+            "waveform": rng.uniform(-1, 1, (batch_size, CHUNK_SAMPLES)).astype("f4"),
+        }
+        targets = (rng.random((batch_size, len(LABELS))) < 0.02).astype("f4")
+        self.batch, self.steps = (inputs, targets), steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int):
+        return self.batch
+
+
+class Timer(keras.callbacks.Callback):
+    """Time from the end of the first steps, in which the backend compiles, to that of the last."""
+
+    def __init__(self, warm_steps: int, batch_size: int):
+        super().__init__()
+        self.warm_steps, self.batch_size = warm_steps, batch_size
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        if batch + 1 == self.warm_steps:
+            self._wait(logs)
+            self.start_s = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        self._wait(logs)
+        taken_s = time.perf_counter() - self.start_s
+        self.per_s = (self.params["steps"] - self.warm_steps) * self.batch_size / taken_s
+
+    def _wait(self, logs) -> None:
+        """A loss can be read once all before it has been computed."""
+        float((logs or {})["loss"])
+
+
+def search(mixed: bool, cpu: bool) -> Iterator[tuple[int, float]]:
+    """Batch sizes and rates; doubled until memory is short or the rate hardly grows.
+
+    Each in a process of its own, for a backend keeps the memory that it has had.
+    """
+    steps, last = (CPU_STEPS, CPU_LAST_BATCH) if cpu else (TIMED_STEPS, LAST_BATCH)
+    batch_size, best = FIRST_BATCH, 0.0
+    while batch_size <= last:
+        asked = (str(batch_size), str(int(mixed)), str(steps))
+        found = in_process("benchmarks.gpu", "rate", *asked)
+        if found is None:
+            return
+        yield batch_size, found
+        if found < WANTED_GROWTH * best and not cpu:
+            return
+        best, batch_size = max(best, found), 2 * batch_size
+
+
+def gpu_name() -> str:
+    if not shutil.which("nvidia-smi"):
+        return "a GPU"
+    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+def measure(cpu: bool) -> None:
+    backend = keras.backend.backend()
+    for mixed, bits in ((False, "32 bits"), (True, "16 bits")):
+        for batch_size, per_s in search(mixed, cpu):
+            if cpu:
+                print(f"runs on the processor: {backend}, {bits}, batch {batch_size}", flush=True)
+                continue
+            report(
+                f"train joint-bahdanau on {gpu_name()}, {backend}, {bits}, batch {batch_size}",
+                f"{per_s:.0f} samples/s",
+                f"paper on a GTX 1080 Ti, 290,000 chunks in 1.5 h {PAPER_PER_S:.0f}/s",
+                per_s / PAPER_PER_S,
+                "",
+            )
+
+
+def main(*arguments: str) -> None:
+    if arguments[:1] == ("rate",):
+        batch_size, mixed, steps = map(int, arguments[1:])
+        print(json.dumps(rate(batch_size, bool(mixed), steps)))
+    elif arguments == ("count",):
+        print(json.dumps(gpus()))
+    elif arguments == ("--cpu",):
+        measure(cpu=True)
+    elif in_process("benchmarks.gpu", "count"):
+        measure(cpu=False)
+    else:
+        print(f"gpu: {keras.backend.backend()} sees no GPU, so none is measured", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

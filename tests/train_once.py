@@ -1,0 +1,84 @@
+"""Train a head in a process of its own, for backend and devices are chosen as a process starts.
+
+The argument is a JSON object: variant; strategy; mixed_precision; cpus, to be split off the
+processor; start, weights to begin with (none: those of the seed); out, a file for what came out.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from splits import store
+
+from lean_audio.batches import Examples, ShuffledBatches
+from lean_audio.errors import LeanError
+from lean_audio.model import build_head
+from lean_audio.params import load_params
+from lean_audio.scoring import hears_waveform, score_clips
+from lean_audio.strategy import fit
+from lean_audio.training import train
+
+LABELS = [("Dog",), ("Bark", "Dog"), (), ("Bark",)] * 6
+LENGTHS = [9000, 30000, 20000, 16000] * 6  # 48 chunks and some
+BATCH_SIZE = 10  # is not divided by the chunks, nor the last batch by two
+
+
+def split_cpu(cpus: int) -> None:
+    import tensorflow as tf
+
+    (processor,) = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(cpus)]
+    tf.config.set_logical_device_configuration(processor, parts)
+
+
+def train_from_seed(examples: Examples, asked: dict) -> tuple[keras.Model, list[float], int]:
+    """As the stage does: the model, the losses of the epochs and which of them is the best."""
+    params = load_params()
+    settings = params.train.model_copy(
+        update={
+            "epochs": 3,
+            "batch_size": BATCH_SIZE,
+            "strategy": asked.get("strategy", "auto"),
+            "mixed_precision": asked.get("mixed_precision", False),
+        }
+    )
+    variant = params.variants[asked["variant"]]
+    run = train(variant, examples, examples, settings, seed=1, score_batch_size=16)
+    return run.model, run.history["loss"].tolist(), run.best_epoch
+
+
+def train_from_weights(examples: Examples, asked: dict) -> tuple[keras.Model, list[float], int]:
+    """A few steps from given weights, as the random numbers of two backends differ."""
+    model = build_head(load_params().variants[asked["variant"]], 2)
+    model.load_weights(asked["start"])
+    model.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy")
+    batches = ShuffledBatches(examples, BATCH_SIZE, seed=1, waveform=hears_waveform(model))
+    return model, fit(None, model, batches, 2, [])["loss"], 2
+
+
+def main(asked: dict) -> None:
+    out = Path(asked["out"])
+    if "cpus" in asked:
+        split_cpu(asked["cpus"])
+    examples = store(out.with_suffix(".data"), LENGTHS, LABELS)
+    work = train_from_weights if "start" in asked else train_from_seed
+    model, losses, best_epoch = work(examples, asked)
+    model.save_weights(out.with_suffix(".weights.h5"))
+    scores = score_clips(model, examples, 16)
+    np.savez(out, losses=losses, best_epoch=best_epoch, scores=scores)
+    facts = {
+        "backend": keras.backend.backend(),
+        "tensorflow": "tensorflow" in sys.modules,
+        "policy": keras.config.dtype_policy().name,
+        "dtypes": sorted({str(weight.dtype) for weight in model.weights}),
+    }
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(sys.argv[1]))
+    except LeanError as error:
+        sys.exit(f"LeanError: {error}")
