@@ -1,4 +1,7 @@
-"""Run every benchmark in a process of its own and print one Markdown table."""
+"""Run every benchmark in a process of its own and print one Markdown table.
+
+`scale [clips]` takes minutes, prints tables of its own and runs only when it is asked for.
+"""
 
 import os
 import platform
@@ -9,6 +12,9 @@ PARTS = ("decode", "embed", "train", "memory", "predict", "gpu")  # the last whe
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["scale"]:
+        command = [sys.executable, "-m", "benchmarks.scale", *sys.argv[2:]]
+        raise SystemExit(subprocess.run(command).returncode)
     chosen = sys.argv[1:] or PARTS
     print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores\n")
     print("| what | measured | alternative | ratio | wanted |")
