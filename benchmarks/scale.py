@@ -160,32 +160,35 @@ def growth(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({**ratios, "audio s/s": [f"{value:.0f}" for value in rate]})
 
 
-def project_to(corpus: Corpus, table: pd.DataFrame) -> list[dict[str, str]]:
-    """One row a number of cores."""
-    by_stage = dict(list(table.groupby("stage")))
-    cores = table["cores"].iloc[0]
+def seconds_for(corpus: Corpus, table: pd.DataFrame, cores: int) -> dict[str, float]:
+    """Of each stage on so many cores, by the two sizes measured; train: one epoch, one machine."""
+    by_stage = dict(iter(table.groupby("stage")))
+    share = table["cores"].iloc[0] / cores
 
     def per(stage: str, column: str) -> float:
         """Seconds for one more clip or chunk."""
         more = by_stage[stage][["wall_s", column]].diff().iloc[-1]
         return more["wall_s"] / more[column]
 
-    decoding = corpus.hours * 3600 / DECODED_PER_CORE
-    prepare = corpus.clips * per("prepare", "clips") * cores + decoding
-    embed = corpus.chunks * per("embed", "chunks") * cores
-    epoch = corpus.train_chunks * per("train", "chunks")
-    return [
-        {
-            "corpus": corpus.name,
-            "cores": str(number),
-            "prepare": f"{prepare / number / 3600:.2f} h",
-            "embed": f"{embed / number / 3600:.2f} h",
-            "an epoch of training": f"{epoch / 3600:.2f} h",
-            "audio": f"{corpus.hours * 3600 * 2 * SAMPLE_RATE_HZ / 1e9:.0f} GB",
-            "embeddings": f"{corpus.chunks * 4096 / 1e9:.0f} GB",
-        }
-        for number in CORES
-    ]
+    decoding_s = corpus.hours * 3600 / DECODED_PER_CORE / cores
+    return {
+        "prepare": corpus.clips * per("prepare", "clips") * share + decoding_s,
+        "embed": corpus.chunks * per("embed", "chunks") * share,
+        "train": corpus.train_chunks * per("train", "chunks"),
+    }
+
+
+def project_to(corpus: Corpus, table: pd.DataFrame, cores: int) -> dict[str, str]:
+    took_s = seconds_for(corpus, table, cores)
+    return {
+        "corpus": corpus.name,
+        "cores": str(cores),
+        "prepare": f"{took_s['prepare'] / 3600:.2f} h",
+        "embed": f"{took_s['embed'] / 3600:.2f} h",
+        "an epoch of training": f"{took_s['train'] / 3600:.2f} h",
+        "audio": f"{corpus.hours * 3600 * 2 * SAMPLE_RATE_HZ / 1e9:.0f} GB",
+        "embeddings": f"{corpus.chunks * 4096 / 1e9:.0f} GB",
+    }
 
 
 def main(clips: int) -> None:
@@ -200,7 +203,8 @@ def main(clips: int) -> None:
         markdown(table), f"\nPeak memory, {TIMES} x the clips (wanted: at most 1.15):\n", sep="\n"
     )
     print(markdown(growth(table)), ASSUMPTIONS, sep="\n")
-    print(markdown(pd.DataFrame([row for corpus in CORPORA for row in project_to(corpus, table)])))
+    rows = [project_to(corpus, table, cores) for corpus in CORPORA for cores in CORES]
+    print(markdown(pd.DataFrame(rows)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""What `make paper` will take: bytes to fetch, disk, time. Stops where the disk is too small."""
+
+import pandas as pd
+
+from benchmarks.scale import CORPORA, RESULTS, seconds_for
+from lean_audio.errors import run_stage
+from lean_audio.fsd50k import check_space, disk_needed
+from lean_audio.params import Params, load_params
+from lean_audio.paths import Paths
+from lean_audio.workers import count_workers
+
+LINE_MB_S = 10  # an example: nobody knows the user's
+HEARD = ("joint-none", "joint-affinity", "joint-bahdanau")  # the variants that take the time
+
+
+def plan(params: Params, missing_bytes: int, needed_bytes: int) -> list[str]:
+    """Sentences for the screen."""
+    cores = count_workers(params.compute.workers)
+    measured = pd.read_csv(RESULTS)
+    took_s = seconds_for(CORPORA[0], measured, cores)
+    training_h = took_s["train"] * params.train.epochs * len(HEARD) / 3600
+    return [
+        f"to download: {missing_bytes:,} bytes, {missing_bytes / LINE_MB_S / 3.6e9:.1f} h at "
+        f"{LINE_MB_S} MB/s",
+        f"disk needed: {needed_bytes / 1e9:.1f} GB, for the archives and what is still to be made",
+        f"time, projected from benchmarks/{RESULTS.name} ({measured['cores'].iloc[0]} cores) and not "
+        f"measured: prepare {took_s['prepare'] / 3600:.1f} h and embed "
+        f"{took_s['embed'] / 3600:.1f} h on {cores} cores, then {training_h:.0f} h for {params.train.epochs} epochs of the "
+        f"{len(HEARD)} variants with a wave encoder on a machine like that one; a GPU is faster",
+    ]
+
+
+def main() -> None:
+    params = load_params()
+    raw = Paths.of("fsd50k").raw
+    missing_bytes, needed_bytes = disk_needed(params.datasets.fsd50k, raw)
+    print(*plan(params, missing_bytes, needed_bytes), sep="\n", flush=True)
+    check_space(raw, needed_bytes, "FSD50K and what is made of it")
+
+
+if __name__ == "__main__":
+    run_stage(main)
