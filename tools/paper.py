@@ -19,14 +19,16 @@ def plan(params: Params, missing_bytes: int, needed_bytes: int) -> list[str]:
     measured = pd.read_csv(RESULTS)
     took_s = seconds_for(CORPORA[0], measured, cores)
     training_h = took_s["train"] * params.train.epochs * len(HEARD) / 3600
+    prepare_h, embed_h = (took_s[stage] / 3600 for stage in ("prepare", "embed"))
     return [
         f"to download: {missing_bytes:,} bytes, {missing_bytes / LINE_MB_S / 3.6e9:.1f} h at "
         f"{LINE_MB_S} MB/s",
-        f"disk needed: {needed_bytes / 1e9:.1f} GB, for the archives and what is still to be made",
-        f"time, projected from benchmarks/{RESULTS.name} ({measured['cores'].iloc[0]} cores) and not "
-        f"measured: prepare {took_s['prepare'] / 3600:.1f} h and embed "
-        f"{took_s['embed'] / 3600:.1f} h on {cores} cores, then {training_h:.0f} h for {params.train.epochs} epochs of the "
-        f"{len(HEARD)} variants with a wave encoder on a machine like that one; a GPU is faster",
+        f"disk needed: {needed_bytes / 1e9:.1f} GB, for archives and what is still to be made",
+        f"time: prepare {prepare_h:.1f} h and embed {embed_h:.1f} h on {cores} cores, then "
+        f"{training_h:.0f} h for {params.train.epochs} epochs of the {len(HEARD)} variants with a "
+        "wave encoder on a processor; a GPU is faster",
+        f"(times are projected from benchmarks/{RESULTS.name}, measured on "
+        f"{measured['cores'].iloc[0]} cores)",
     ]
 
 
