@@ -5,7 +5,6 @@ The one place where training knows TensorFlow; nothing of it is imported under a
 
 import json
 import os
-import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -101,9 +100,6 @@ def make_deterministic(seed: int) -> None:
     Also forgets the models built before, whose number would show in the names in a weights file.
     """
     keras.utils.clear_session()
-    if keras.backend.backend() == "jax":
-        random.seed(seed)  # all that Keras draws from there; set_random_seed imports TensorFlow
-        return
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -70,7 +70,7 @@ def main(asked: dict) -> None:
     np.savez(out, losses=losses, best_epoch=best_epoch, scores=scores)
     facts = {
         "backend": keras.backend.backend(),
-        "tensorflow": "tensorflow" in sys.modules,
+        "tensorflow": sys.modules.get("tensorflow") is not None,
         "policy": keras.config.dtype_policy().name,
         "dtypes": sorted({str(weight.dtype) for weight in model.weights}),
     }
