@@ -15,14 +15,14 @@ from lean_audio.training import train
 
 def main(variant: str) -> None:
     params = load_params()
-    settings, paths = params.train, params.paths
+    head, settings, paths = params.variant(variant), params.train, params.paths
     vocabulary = load_dataset(paths.clips).vocabulary
     splits = (
         open_examples(paths.audio, paths.embeddings, split, vocabulary, params.embed.shard_chunks)
         for split in ("train", "val")
     )
     sizes = {"seed": params.seed, "score_batch_size": params.evaluate.batch_size}
-    work = partial(train, params.variant(variant), *splits, settings, **sizes)
+    work = partial(train, head, *splits, settings, **sizes)
     if not is_chief(settings.strategy):
         work()  # for the chief, which writes what comes out
         return

@@ -25,6 +25,7 @@ ARGUMENTS = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side only what shares nothing costly; the longest comes first.
 

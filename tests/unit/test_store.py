@@ -43,7 +43,7 @@ def record() -> Record:
     curves = pd.DataFrame(
         {"epoch": [1, 2], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_mAP": [0.1, 0.2]}
     )
-    return Record(TAGS, {"seed": "1"}, curves, {"mAP": 0.3}, {"tables/a.csv": b"a\n"})
+    return Record(TAGS, {"seed": "1"}, curves, {"mAP": 0.3}, {"results": {"tables/a.csv": b"a\n"}})
 
 
 def add(store: Store, status: str, **tags: str) -> str:
