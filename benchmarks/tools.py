@@ -31,15 +31,16 @@ def report(what: str, measured: str, alternative: str, ratio: float, wanted: str
 
 
 def in_process(module: str, *arguments: str, environment: dict[str, str] | None = None) -> Any:
-    """The JSON that `python -m module arguments` prints last."""
+    """The JSON that `python -m module arguments` prints last.
+
+    Raises RuntimeError, with the last line it wrote, when it fails.
+    """
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(
-        command,
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | (environment or {}),
+        command, capture_output=True, text=True, env=os.environ | (environment or {})
     )
+    if done.returncode:
+        raise RuntimeError((done.stderr.splitlines() or ["no output"])[-1])
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import socket
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import soundfile
 import soxr
 
 from lean_audio.archives import DamagedEntryError, read_entry
+from lean_audio.errors import LeanError
 
 SAMPLE_RATE_HZ = 16_000
 FULL_SCALE = 32_768  # of 16-bit samples
@@ -37,7 +39,8 @@ def read_clip(path: Path | zipfile.Path, resampler: Quality) -> np.ndarray:
 
     path: a file's or an archive's entry's.
     Returns: (samples,) int16 at 16 kHz, at least one sample.
-    Raises BadClipError when the file is unreadable, truncated, empty or holds NaN or infinity.
+    Raises BadClipError when the file is damaged, truncated, empty or holds NaN or infinity;
+    LeanError when it is not there, or the disk does not give it.
     """
     waveform, rate_hz = _decode(path)
     if rate_hz != SAMPLE_RATE_HZ:
@@ -69,6 +72,7 @@ def _decode(path: Path | zipfile.Path) -> tuple[np.ndarray, int]:
             frames, rate_hz = file.frames, file.samplerate
             channels = file.read(dtype="float32", always_2d=True)  # (frames, channels)
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: headerless .raw
+        _blame_the_disk(source)
         raise BadClipError(f"unreadable: {_reason(error)}") from None
     if len(channels) < frames - _ENCODER_PADDING_FRAMES and _states_length(source, path.suffix):
         raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
@@ -77,6 +81,18 @@ def _decode(path: Path | zipfile.Path) -> tuple[np.ndarray, int]:
     if not np.isfinite(channels).all():
         raise BadClipError("contains samples that are NaN or infinite")
     return channels.mean(axis=1), rate_hz
+
+
+def _blame_the_disk(source: Path | io.BytesIO) -> None:
+    """Raise LeanError when the file's bytes cannot be had: no reason to set the clip aside."""
+    try:
+        if isinstance(source, Path):
+            source.read_bytes()
+    except OSError as error:
+        raise LeanError(
+            f"{source} cannot be read on {socket.gethostname()}: {error.strerror}; every host "
+            "needs the sounds under the same path (docs/cluster.md)"
+        ) from None
 
 
 def _refuse_cut_header(notes: str) -> None:

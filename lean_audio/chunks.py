@@ -12,20 +12,24 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from lean_audio.audio import SAMPLE_RATE_HZ
 from lean_audio.files import read_at, whole
-from lean_audio.views import CHUNK_SAMPLES, chunk_views
+from lean_audio.views import CHUNK_SAMPLES, count_chunks
 
 SAMPLE_BYTES = 2
+VIEW = ["shard", "offset", "samples"]
 
 
 def index_chunks(clips: pd.DataFrame, hop_s: float, tail: str) -> pd.DataFrame:
     """One row a chunk: clip (row of `clips`), shard, offset and samples, in the clips' order."""
     hop_samples = round(hop_s * SAMPLE_RATE_HZ)
-    views = [chunk_views(samples, hop_samples, tail) for samples in clips["samples"]]
-    clip = np.repeat(np.arange(len(clips)), [len(view) for view in views])
-    start, length = np.concatenate(views).T
+    samples = clips["samples"].to_numpy(np.int64)
+    counts = count_chunks(samples, hop_samples, tail)
+    clip = np.repeat(np.arange(len(clips)), counts)
+    start = (np.arange(len(clip)) - np.repeat(counts.cumsum() - counts, counts)) * hop_samples
+    length = np.minimum(samples[clip] - start, CHUNK_SAMPLES)
     return pd.DataFrame(
         {
             "clip": clip.astype(np.int32),
@@ -45,6 +49,14 @@ def read_chunk(folder: Path, shard: int, offset: int, samples: int, out: np.ndar
     read_at(shard_path(folder, shard), offset * SAMPLE_BYTES, out[:samples])
     if samples < CHUNK_SAMPLES:
         out[:] = np.resize(out[:samples], CHUNK_SAMPLES)
+
+
+def read_waveforms(folder: Path, views: np.ndarray) -> np.ndarray:
+    """(chunks, 16000) int16 of views, (chunks, 3): shard, offset, samples."""
+    waveforms = np.empty((len(views), CHUNK_SAMPLES), "<i2")
+    for waveform, view in zip(waveforms, views.tolist(), strict=True):
+        read_chunk(folder, *view, out=waveform)
+    return waveforms
 
 
 def multi_hot(labels: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:
@@ -83,14 +95,11 @@ class Chunks:
 
     @cached_property
     def _views(self) -> np.ndarray:
-        return self.index[["shard", "offset", "samples"]].to_numpy(np.int64)
+        return self.index[VIEW].to_numpy(np.int64)
 
     def waveforms(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """(rows, 16000) int16, read from disk."""
-        waveforms = np.empty((len(rows), CHUNK_SAMPLES), "<i2")
-        for waveform, view in zip(waveforms, self._views[rows].tolist(), strict=True):
-            read_chunk(self.folder, *view, out=waveform)
-        return waveforms
+        return read_waveforms(self.folder, self._views[rows])
 
     def targets(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """(rows, classes) float32: a chunk is labelled like its clip."""
@@ -109,3 +118,19 @@ def open_chunks(folder: Path, split: str, vocabulary: Sequence[str]) -> Chunks:
     clips = pd.read_parquet(folder / "clips.parquet", filters=[("split", "==", split)])
     index = pd.read_parquet(folder / f"{split}.parquet")
     return Chunks(folder, clips.reset_index(drop=True), index, tuple(vocabulary))
+
+
+def count_rows(folder: Path, split: str) -> int:
+    """How many chunks a split has, without reading them."""
+    return pq.read_metadata(folder / f"{split}.parquet").num_rows
+
+
+def read_views(folder: Path, split: str, start: int, stop: int) -> np.ndarray:
+    """(stop - start, 3) of some chunks of a split; of its table only the parts that hold them."""
+    with pq.ParquetFile(folder / f"{split}.parquet") as file:
+        parts = range(file.num_row_groups)
+        ends = np.cumsum([file.metadata.row_group(part).num_rows for part in parts])
+        first, last = np.searchsorted(ends, [start, stop - 1], side="right")
+        table = file.read_row_groups(list(parts[first : last + 1]), VIEW)
+        before = ends[first] - file.metadata.row_group(int(first)).num_rows
+        return table.slice(start - before, stop - start).to_pandas().to_numpy(np.int64)

@@ -25,8 +25,8 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from distributed.utils import silence_logging_cmgr
 from tqdm import tqdm
 
-from lean_audio.errors import UnfinishedError
-from lean_audio.files import FINISHED, read_json, sha256, write_json
+from lean_audio.errors import LeanError
+from lean_audio.files import FINISHED, read_json, sha256, whole
 from lean_audio.workers import count_workers
 
 LOCAL = "local"
@@ -51,7 +51,7 @@ def map_shards(
     folder: of files.resumable_folder; jobs whose results it holds are not done again.
     workers: processes on this machine, 0 is one per core; scheduler: local, or the address of a
     Dask scheduler, whose workers see the same files.
-    Raises UnfinishedError when the cluster is lost or a shard kills its worker again and again.
+    Raises LeanError when the cluster is lost or a shard kills its worker again and again.
     """
     kept = [folder / FINISHED / f"{number:05d}.json" for number in range(len(jobs))]
     there = set((folder / FINISHED).iterdir())
@@ -70,7 +70,9 @@ def map_shards(
 def keep(function: Callable[[Job], Any], job: Job, file: Path) -> None:
     """Do a job whose result is not in `file` yet."""
     if not file.exists():
-        write_json(file, {"result": function(job)})
+        text = json.dumps({"result": function(job)}, allow_nan=False)
+        with whole(file, make_folder=False) as temporary:  # the run may be over, its folder gone
+            temporary.write_text(text)
 
 
 def content_key(**inputs: Any) -> str:
@@ -113,15 +115,17 @@ def _keep_in_worker(
     function: Callable[[Job], Any], job: Job, file: Path, expected: dict[str, str]
 ) -> None:
     """As `keep`, on whatever host; with TensorFlow on the one core that is the worker's share."""
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")  # read when the first operation runs
+    # both are read when the first operation runs
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # workers of one host would fight for its GPU
     here = f"the worker on {socket.gethostname()}"
     if not file.parent.is_dir():
-        raise UnfinishedError(
+        raise LeanError(
             f"{here} does not see {file.parents[1]}: every host needs the project's directory "
             "under the same path (docs/cluster.md)"
         )
     if other := [name for name, value in expected.items() if software()[name] != value]:
-        raise UnfinishedError(
+        raise LeanError(
             f"{here} has another {', '.join(other)} than this machine: install the same on all "
             "hosts (docs/cluster.md)"
         )
@@ -129,16 +133,16 @@ def _keep_in_worker(
 
 
 def _settle(future: Future, title: str, shard: str) -> None:
-    """Wait for a job and raise what it raised; UnfinishedError for what befell its workers."""
+    """Wait for a job and raise what it raised; LeanError for what befell its workers."""
     try:
         future.result()
     except KilledWorker:
-        raise UnfinishedError(
+        raise LeanError(
             f"{title}: shard {shard} killed its worker each time it was tried, perhaps out of "
             "memory; with fewer compute.workers each has more"
         ) from None
     except CancelledError:
-        raise UnfinishedError(
+        raise LeanError(
             f"{title}: the connection to the Dask scheduler is lost; finished shards are kept, "
             "and the next `dvc repro` does the rest"
         ) from None
@@ -178,7 +182,7 @@ def _remote(address: str) -> Iterator[Client]:
     try:
         client = Client(address, timeout=CONNECT_S)
     except OSError:
-        raise UnfinishedError(
+        raise LeanError(
             f"cluster.scheduler: no Dask scheduler answers at {address} within {CONNECT_S} s; "
             "start one (docs/cluster.md) or set it to local"
         ) from None

@@ -8,13 +8,14 @@ import io
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 from tqdm import tqdm
 
 from lean_audio.archives import ArchiveRoot, DamagedEntryError, crc32, read_bytes
-from lean_audio.errors import LeanError, listed
+from lean_audio.errors import BadInputError, LeanError, listed
 from lean_audio.files import read_json, write_csv, write_json
 from lean_audio.licences import add_licences
 
@@ -106,6 +107,7 @@ def read_vocabulary(path: Entry) -> tuple[str, ...]:
     return tuple(labels)
 
 
+@cache  # clips of the same labels share one tuple
 def _split_labels(text: str) -> tuple[str, ...]:
     return tuple(label.strip() for label in text.split(",") if label.strip())
 
@@ -168,9 +170,11 @@ def _check_clips(clips: pd.DataFrame, vocabulary: tuple[str, ...], root: Root) -
 
 
 def check_splits(splits: pd.Series, where: str) -> None:
-    """Raise LeanError unless every split has clips."""
+    """Raise BadInputError unless every split has clips."""
     if empty := [split for split in SPLITS if split not in set(splits)]:
-        raise LeanError(f"{where}: no clips in {', '.join(empty)}; each split needs at least one")
+        raise BadInputError(
+            f"{where}: no clips in {', '.join(empty)}; each split needs at least one"
+        )
 
 
 def _check_unique(values: list[str], message: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lean_audio.audio import to_float
-from lean_audio.chunks import Chunks, open_chunks
+from lean_audio.chunks import count_rows, read_views, read_waveforms
 from lean_audio.cluster import LOCAL, content_key, map_shards
 from lean_audio.datasets import SPLITS
 from lean_audio.files import read_at, resumable_folder, sha256, whole
@@ -50,7 +50,7 @@ def embed(
 
     Every worker computes on one core in batches that do not depend on the number of workers,
     so that the bytes do not either. This machine's GPU is used by one worker alone.
-    Raises UnfinishedError when the run is cut short; the next one goes on where it ended.
+    Raises LeanError when the run is cut short; the next one goes on where it ended.
     """
     import tensorflow as tf
 
@@ -80,7 +80,7 @@ def _jobs(audio: Path, yamnet: Path, folder: Path, settings: Embed) -> list[Embe
         EmbedJob(split, number, start, stop, audio, yamnet, folder, settings)
         for split in SPLITS
         for number, (start, stop) in enumerate(
-            _spans(len(open_chunks(audio, split, ())), settings.shard_chunks)
+            _spans(count_rows(audio, split), settings.shard_chunks)
         )
     ]
 
@@ -91,24 +91,21 @@ def _spans(rows: int, size: int) -> list[tuple[int, int]]:
 
 def embed_shard(job: EmbedJob) -> None:
     """Compute and write one shard of embeddings, batch by batch."""
-    chunks = _open(job.audio, job.split, job.folder)
+    views = read_views(job.audio, job.split, job.start, job.stop)
     forward = embedder(job.yamnet, job.settings.mean_normalization, job.folder)
     path = shard_path(job.folder, job.split, job.number)
     with whole(path) as temporary, temporary.open("wb") as shard:
-        for start, stop in _spans(job.stop - job.start, job.settings.batch_size):
-            rows = np.arange(job.start + start, job.start + stop)
-            shard.write(forward(chunks.waveforms(rows)).astype("<f4").tobytes())
-
-
-@lru_cache(maxsize=1)
-def _open(audio: Path, split: str, run: Path) -> Chunks:
-    """run: tells runs apart, for a cluster's workers outlive one and the files may change."""
-    return open_chunks(audio, split, ())
+        for start, stop in _spans(len(views), job.settings.batch_size):
+            waveforms = read_waveforms(job.audio, views[start:stop])
+            shard.write(forward(waveforms).astype("<f4").tobytes())
 
 
 @lru_cache(maxsize=1)
 def embedder(yamnet: Path, mean_normalization: bool, run: Path | None = None) -> Forward:
-    """A compiled function: (batch, 16000) int16 samples to (batch, 1024) float32; run: as above."""
+    """A compiled function: (batch, 16000) int16 samples to (batch, 1024) float32.
+
+    run: tells runs apart, for a cluster's workers outlive one and the files may change.
+    """
     import tensorflow as tf
 
     backbone = fold_norms(load_yamnet(yamnet))

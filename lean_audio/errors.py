@@ -8,8 +8,8 @@ class LeanError(Exception):
     """One sentence for the user: the thing, its value, and what is allowed."""
 
 
-class UnfinishedError(LeanError):
-    """The run was cut short, not through its input: what is finished is kept for the next."""
+class BadInputError(LeanError):
+    """The input has to change before a run can succeed: nothing of this one is kept."""
 
 
 def listed(values: Iterable[object], most: int = 5) -> str:

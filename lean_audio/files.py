@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lean_audio.errors import LeanError, UnfinishedError
+from lean_audio.errors import BadInputError, LeanError
 
 if TYPE_CHECKING:  # the command line does without pandas
     import pandas as pd
@@ -22,16 +22,17 @@ FINISHED = ".finished"  # in a resumable folder: the results of its finished sha
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, *, make_folder: bool = True) -> Iterator[Path]:
     """Yield a temporary sibling to write to; rename it to `path` when the block succeeds.
 
-    Raises UnfinishedError when the disk is full.
+    Raises LeanError when the disk is full.
     """
     # the suffix is kept; other hosts may have a process of this number
     name = f".{os.getpid()}-{secrets.token_hex(4)}.tmp.{path.name}"
     temporary = path.with_name(name)
     with _disk_full_explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
             temporary.replace(path)
@@ -46,7 +47,7 @@ def _disk_full_explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise UnfinishedError(
+        raise LeanError(
             f"{path} cannot be written, the disk is full: make space and run `dvc repro` again"
         ) from None
 
@@ -67,24 +68,22 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def resumable_folder(path: Path, key: str) -> Iterator[Path]:
-    """As whole_folder, but a run that is cut short leaves the folder to the next of equal `key`.
+    """As whole_folder, but a run that fails leaves the folder to the next one of equal `key`.
 
     key: hexadecimal, says what the content follows from. It is part of the folder's name, so that
     a worker left over from another run cannot write into this one.
     The folder yielded is absolute; FINISHED in it is for results of what need not be done again.
-    Any LeanError but UnfinishedError is the input's fault and leaves nothing.
+    A BadInputError leaves nothing.
     """
     path = path.absolute()
     temporary = path.with_name(f".{path.name}.{key[:16]}.partial")
     for other in set(path.parent.glob(f".{path.name}.*partial")) - {temporary}:
-        shutil.rmtree(other)
+        shutil.rmtree(other, ignore_errors=True)  # a worker left over may be writing to it
     with _disk_full_explained(temporary):
         (temporary / FINISHED).mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
-    except UnfinishedError:
-        raise
-    except LeanError:
+    except BadInputError:
         shutil.rmtree(temporary)
         raise
     shutil.rmtree(path, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Decode every clip once and store it; set the bad ones aside."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from lean_audio.audio import BadClipError, Quality, read_clip
 from lean_audio.chunks import index_chunks, save_tables, shard_path
 from lean_audio.cluster import LOCAL, content_key, map_shards
 from lean_audio.datasets import SPLITS, Dataset, Root, check_splits
-from lean_audio.errors import LeanError
+from lean_audio.errors import BadInputError
 from lean_audio.files import resumable_folder, whole, write_csv
 from lean_audio.sections import Prepare
 
@@ -38,15 +39,15 @@ def prepare(
     """Write the shards, the clip table and the chunk tables of every split to `folder`.
 
     Writes the clips that cannot be used to the CSV `set_aside`: clip, split, file, reason.
-    Raises LeanError when they are more than settings.max_set_aside of all, or when a split has
-    no good clip; `folder` is then as it was. UnfinishedError: the next run goes on where it ended.
+    Raises BadInputError when they are more than settings.max_set_aside of all, or when a split has
+    no good clip; `folder` is then as it was. LeanError: the next run goes on where it ended.
     """
     with resumable_folder(folder, _key(dataset, settings)) as temporary:
         jobs = list(_jobs(dataset, root.absolute(), temporary, settings))
         shards = map_shards(
             store_shard, jobs, temporary, workers=workers, scheduler=scheduler, title="prepare"
         )
-        stored = pd.DataFrame([row for rows in shards for row in rows])
+        stored = pd.concat(map(pd.DataFrame, shards), ignore_index=True)
         clips = pd.concat([dataset.clips, stored], axis=1)
         bad = clips["reason"] != ""
         write_csv(set_aside, clips.loc[bad, ["clip", "split", "file", "reason"]])
@@ -76,9 +77,11 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
 
 def _key(dataset: Dataset, settings: Prepare) -> str:
     """Of the shards alone: hops, tail and the share of bad clips come after them."""
-    clips = dataset.clips[["file", "checksum"]].to_numpy().tolist()
+    clips = hashlib.sha256()
+    for file, checksum in zip(dataset.clips["file"], dataset.clips["checksum"], strict=True):
+        clips.update(f"{file}\0{checksum}\n".encode())
     how = settings.model_dump(include={"resampler", "shard_clips"})
-    return content_key(clips=clips, **how)
+    return content_key(clips=clips.hexdigest(), **how)
 
 
 def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iterator[ShardJob]:
@@ -91,7 +94,7 @@ def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iter
 def _check_share(bad: pd.DataFrame, clips: int, max_share: float, listed_in: Path) -> None:
     if len(bad) > max_share * clips:
         first = bad.iloc[0]
-        raise LeanError(
+        raise BadInputError(
             f"{len(bad)} of {clips} clips cannot be used, more than the share "
             f"prepare.max_set_aside allows ({max_share}); {listed_in} lists them, the first: "
             f"{first['file']} ({first['reason']})"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
@@ -19,9 +19,9 @@ from lean_audio.scoring import hears_waveform, score_clips
 from lean_audio.sections import Train, Variant
 from lean_audio.strategy import fit, make_deterministic, open_strategy, scope
 
-# The loss is a mean over chunks and classes, whose gradients float16 would round to 0. Times this
-# they are about those of one score, and for any number of chunks or classes far from overflow.
-LOSS_SCALE_PER_CLASS = 64.0
+# The loss is a mean over chunks and classes, whose gradients float16 would round to 0. Times the
+# classes and the root of the batch, a chunk's lie as far above that as their sums below overflow.
+LOSS_SCALE = 8.0
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,13 @@ class BestEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         if not np.isfinite(logs["loss"]):
-            raise LeanError(
-                f"training diverged: the loss of epoch {epoch + 1} is {logs['loss']}; "
-                "lower train.learning_rate"
-            )
+            _diverged(epoch, f"the loss is {logs['loss']}")
         targets = self.examples.chunks.clip_targets
         if (trained := self.model) is not self.head:
             self.head.set_weights(trained.get_weights())
         scores = score_clips(self.head, self.examples, self.batch_size)
+        if not np.isfinite(scores).all():
+            _diverged(epoch, "scores are not finite")
         val_map = mean_average_precision(targets, scores)
         logs["val_mAP"] = val_map
         logs["val_loss"] = _cross_entropy(targets, scores)
@@ -73,6 +72,13 @@ class BestEpoch(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.head.set_weights(self.best_weights)
+
+
+def _diverged(epoch: int, what: str) -> NoReturn:
+    raise LeanError(
+        f"training diverged: after epoch {epoch + 1} {what}; lower train.learning_rate, or set "
+        "train.mixed_precision to false if it is true"
+    )
 
 
 def train(
@@ -114,7 +120,8 @@ def trainee(
         if strategy is not None or settings.mixed_precision:
             model = build_head(variant, classes)
             model.set_weights(head.get_weights())
-        scale = LOSS_SCALE_PER_CLASS * classes if settings.mixed_precision else None
+        scale = LOSS_SCALE * classes * settings.batch_size**0.5
+        scale = scale if settings.mixed_precision else None
         optimizer = keras.optimizers.Adam(rate, loss_scale_factor=scale)
         model.compile(optimizer, "binary_crossentropy", auto_scale_loss=False)
     return model

@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lean_audio.chunks import (
+    VIEW,
     Chunks,
+    count_rows,
     index_chunks,
     multi_hot,
     open_chunks,
+    read_views,
     save_tables,
     shard_path,
 )
@@ -97,3 +100,14 @@ def test_multi_hot_follows_the_vocabulary():
     np.testing.assert_array_equal(
         multi_hot([["b"], [], ["c", "a"]], "abc"), [[0, 1, 0], [0, 0, 0], [1, 0, 1]]
     )
+
+
+def test_a_part_of_the_views_is_read_without_the_rest(stored, tmp_path):
+    chunks, _ = stored
+    chunks.index.to_parquet(tmp_path / "eval.parquet", index=False, row_group_size=2)
+    views = chunks.index[VIEW].to_numpy()
+    assert count_rows(tmp_path, "eval") == len(views)
+    for start in range(len(views)):
+        for stop in range(start + 1, len(views) + 1):
+            found = read_views(tmp_path, "eval", start, stop)
+            np.testing.assert_array_equal(found, views[start:stop])

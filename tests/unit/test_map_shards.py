@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lean_audio.cluster import CONNECT_S, LOCAL, content_key, map_shards
-from lean_audio.errors import LeanError, UnfinishedError
+from lean_audio.cluster import CONNECT_S, LOCAL, content_key, keep, map_shards
+from lean_audio.errors import BadInputError, LeanError
 from lean_audio.files import resumable_folder, whole, write_text
 
 
@@ -68,15 +68,15 @@ def test_no_shards_are_no_results(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_of_a_shard_comes_through_in_one_sentence(tmp_path, workers, capfd):
-    with pytest.raises(LeanError, match=r"^three is not allowed$") as error:
+    with pytest.raises(LeanError, match=r"^three is not allowed$"):
         spread(refuse_three, range(6), tmp_path / "out", workers=workers)
-    assert type(error.value) is LeanError
     assert "Traceback" not in "".join(capfd.readouterr())
-    assert list(tmp_path.iterdir()) == []
+    (kept,) = partials(tmp_path)
+    assert (kept / ".finished" / "00000.json").is_file()
 
 
 def test_a_shard_that_kills_its_workers_is_named_and_the_others_are_kept(tmp_path, capfd):
-    with pytest.raises(UnfinishedError, match=r"count: shard 00003 killed its worker"):
+    with pytest.raises(LeanError, match=r"count: shard 00003 killed its worker"):
         spread(die_of_three, range(6), tmp_path / "out")
     assert "Traceback" not in "".join(capfd.readouterr())
     (kept,) = partials(tmp_path)
@@ -85,17 +85,17 @@ def test_a_shard_that_kills_its_workers_is_named_and_the_others_are_kept(tmp_pat
 
 def test_finished_shards_are_not_done_again(tmp_path):
     log = tmp_path / "log"
-    with pytest.raises(UnfinishedError), resumable_folder(tmp_path / "out", "a1") as temporary:
+    with pytest.raises(LeanError), resumable_folder(tmp_path / "out", "a1") as temporary:
         work = partial(double, log=log)
         list(map_shards(work, [1, 2], temporary, workers=1, scheduler=LOCAL, title="count"))
-        raise UnfinishedError("cut short")
+        raise LeanError("cut short")
     assert spread(partial(double, log=log), [1, 2, 3, 4], tmp_path / "out") == [2, 4, 6, 8]
     assert sorted(log.read_text().split()) == ["1", "2", "3", "4"]
 
 
 def test_a_scheduler_that_is_not_there_ends_the_run_in_bounded_time(tmp_path):
     start = time.monotonic()
-    with pytest.raises(UnfinishedError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9 "):
+    with pytest.raises(LeanError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9 "):
         spread(refuse_three, [1], tmp_path / "out", scheduler="tcp://127.0.0.1:9")
     assert time.monotonic() - start < 2 * CONNECT_S
 
@@ -106,10 +106,10 @@ def test_tensorflow_in_a_worker_keeps_to_one_thread(tmp_path):
 
 def test_a_run_cut_short_is_taken_up_by_one_of_the_same_key_alone(tmp_path):
     def cut_short(key: str) -> set[str]:
-        with pytest.raises(UnfinishedError), resumable_folder(tmp_path / "out", key) as temporary:
+        with pytest.raises(LeanError), resumable_folder(tmp_path / "out", key) as temporary:
             found = {path.name for path in temporary.iterdir()} - {".finished"}
             write_text(temporary / f"from-{key}", "")
-            raise UnfinishedError("cut short")
+            raise LeanError("cut short")
         return found
 
     assert cut_short("a1") == set()
@@ -120,10 +120,17 @@ def test_a_run_cut_short_is_taken_up_by_one_of_the_same_key_alone(tmp_path):
 
 def test_bad_input_leaves_nothing_and_the_folder_before_it_stays(tmp_path):
     write_text(tmp_path / "out" / "old", "")
-    with pytest.raises(LeanError), resumable_folder(tmp_path / "out", "a1") as temporary:
+    with pytest.raises(BadInputError), resumable_folder(tmp_path / "out", "a1") as temporary:
         write_text(temporary / "new", "")
-        raise LeanError("bad input")
+        raise BadInputError("no clips")
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
+
+
+def test_a_worker_left_over_from_a_lost_run_calls_nothing_finished(tmp_path):
+    gone = tmp_path / ".out.a1.partial" / ".finished" / "00000.json"
+    with pytest.raises(FileNotFoundError):
+        keep(refuse_three, 1, gone)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_killed_workers_left_is_not_in_the_finished_folder(tmp_path):
@@ -141,6 +148,6 @@ def test_the_key_follows_the_inputs():
 def test_a_full_disk_is_explained(small_disk):
     disk, _ = small_disk
     message = "big cannot be written, the disk is full: make space"
-    with pytest.raises(UnfinishedError, match=message), whole(disk / "big") as temporary:
+    with pytest.raises(LeanError, match=message), whole(disk / "big") as temporary:
         temporary.write_bytes(bytes(4_000_000))
     assert list(disk.iterdir()) == []

@@ -67,6 +67,19 @@ def test_bad_clips_are_set_aside_with_their_reason(twelve, tmp_path, params):
     assert len(train.clips) == 5
 
 
+def test_a_clip_that_is_gone_is_the_hosts_fault_and_what_is_done_is_kept(twelve, tmp_path, params):
+    gone = twelve / "FSD50K.eval_audio" / "11.wav"
+    dataset = read_layout(twelve, name="folder", origin="a test", synthetic=False)
+    content = gone.read_bytes()
+    gone.unlink()
+    with pytest.raises(LeanError, match=r"11\.wav cannot be read on .*: No such file"):
+        prepare(dataset, twelve, tmp_path / "audio", tmp_path / "bad.csv", settings(params), 1)
+    assert len(list(tmp_path.glob(".audio.*.partial/shard-*.s16"))) == 2
+    assert not (tmp_path / "bad.csv").exists()
+    gone.write_bytes(content)
+    assert run(twelve, tmp_path / "audio", params).empty
+
+
 def test_the_clips_around_a_bad_one_are_unharmed(twelve, tmp_path, params):
     run(twelve, tmp_path / "before", params)
     before = open_chunks(tmp_path / "before", "val", ()).waveforms([0, 1, 2])
