@@ -15,12 +15,12 @@ import keras
 import numpy as np
 
 from benchmarks.tools import LABELS, in_process, report
+from lean_audio.backbone import EMBEDDING_UNITS
 from lean_audio.model import build_head
 from lean_audio.params import load_params
 from lean_audio.strategy import make_deterministic
 from lean_audio.training import trainee
 from lean_audio.views import CHUNK_SAMPLES
-from lean_audio.yamnet import EMBEDDING_UNITS
 
 FIRST_BATCH, LAST_BATCH = 64, 65_536
 GROWTH = 4

@@ -19,7 +19,7 @@ from lean_audio.errors import LeanError
 from lean_audio.metrics import mean_average_precision
 from lean_audio.runtime import Runtime
 from lean_audio.sections import Device
-from lean_audio.workers import open_pool
+from lean_audio.workers import count_workers, open_pool
 
 TURNS = 10  # each model runs in so many blocks, in turn with the others
 WARM_UP = 3  # runs at the head of a block that are not counted
@@ -51,8 +51,10 @@ def measure(
         for model in schemes
     }
     models = [*sorted(parts.glob("*.tflite")), *schemes]
-    latency = _in_fresh_process(time_models, models, _waveforms(evaluation), settings)
-    memory = {model.stem: _in_fresh_process(memory_mb, model) for model in schemes}
+    with _fresh_processes(1) as pool:
+        latency = pool.submit(time_models, models, _waveforms(evaluation), settings).result()
+    with _fresh_processes(workers) as pool:
+        memory = dict(zip(quality, pool.map(memory_mb, schemes), strict=True))
     return {
         "mAP_keras": _known(mean_average_precision(targets, exact)),
         "clips": len(targets),
@@ -161,6 +163,7 @@ def _memory_mb(field: str) -> float:
     return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
 
 
-def _in_fresh_process(work, *arguments):
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
+def _fresh_processes(workers: int) -> ProcessPoolExecutor:
+    """One for each call."""
+    context = get_context("spawn")
+    return ProcessPoolExecutor(count_workers(workers), context, max_tasks_per_child=1)

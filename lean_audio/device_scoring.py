@@ -42,6 +42,14 @@ class Job:
     clips: Clips
 
 
+@dataclass(frozen=True)
+class Scored:
+    """scores: (clips, classes) float32; size_bytes: of the quantized model."""
+
+    scores: np.ndarray
+    size_bytes: int
+
+
 def all_clips(audio: Path, split: str, vocabulary: tuple[str, ...]) -> Clips:
     clips = Clips(audio, split, vocabulary, ())
     return replace(clips, rows=tuple(range(len(clips.open().clips))))
@@ -55,19 +63,22 @@ def some_clips(clips: Clips, count: int, seed: int) -> Clips:
 
 def score_mixes(
     pool: ProcessPoolExecutor, model: Path, mixes: Sequence[Mix], clips: Clips, title: str
-) -> list[np.ndarray]:
-    """(clips, classes) float32 for each mix of the float32 model."""
+) -> list[Scored]:
+    """Of each mix of the float32 model."""
     shares = _shares(clips)
     jobs = [Job(model, mix, share) for mix in mixes for share in shares]
-    scores = list(map_in_pool(pool, score, jobs, title=title))
-    size = len(shares)
-    return [np.concatenate(scores[start : start + size]) for start in range(0, len(scores), size)]
+    done = list(map_in_pool(pool, score, jobs, title=title))
+    parts = [done[start : start + len(shares)] for start in range(0, len(done), len(shares))]
+    return [
+        Scored(np.concatenate([share.scores for share in part]), part[0].size_bytes)
+        for part in parts
+    ]
 
 
 def score_file(pool: ProcessPoolExecutor, model: Path, clips: Clips) -> np.ndarray:
     """(clips, classes) float32 of one file."""
-    (scores,) = score_mixes(pool, model, [{}], clips, model.stem)
-    return scores
+    (scored,) = score_mixes(pool, model, [{}], clips, model.stem)
+    return scored.scores
 
 
 def _shares(clips: Clips) -> list[Clips]:
@@ -78,10 +89,11 @@ def _shares(clips: Clips) -> list[Clips]:
     ]
 
 
-def score(job: Job) -> np.ndarray:
-    runtime = Runtime(quantize(job.model.read_bytes(), job.mix), name=str(job.model))
-    chunks = job.clips.open()
-    return np.stack([_score_clip(runtime, chunks, clip) for clip in job.clips.rows])
+def score(job: Job) -> Scored:
+    content = quantize(job.model.read_bytes(), job.mix)
+    runtime, chunks = Runtime(content, name=str(job.model)), job.clips.open()
+    scores = np.stack([_score_clip(runtime, chunks, clip) for clip in job.clips.rows])
+    return Scored(scores, len(content))
 
 
 def _score_clip(runtime: Runtime, chunks: Chunks, clip: int) -> np.ndarray:

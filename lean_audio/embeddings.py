@@ -1,5 +1,6 @@
 """YAMNet embeddings of every chunk, computed once and cached in shards."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from lean_audio.audio import to_float
+from lean_audio.backbone import EMBEDDING_UNITS, WEIGHTS_FILE
 from lean_audio.chunks import count_rows, read_views, read_waveforms
 from lean_audio.cluster import LOCAL, content_key, map_shards
 from lean_audio.datasets import SPLITS
 from lean_audio.files import read_at, resumable_folder, sha256, whole
-from lean_audio.logmel import PATCH_SAMPLES, LogMel
 from lean_audio.sections import Embed
-from lean_audio.yamnet import EMBEDDING_UNITS, WEIGHTS_FILE, fold_norms, load_yamnet
 
 ROW_BYTES = EMBEDDING_UNITS * 4
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -52,9 +52,7 @@ def embed(
     so that the bytes do not either. This machine's GPU is used by one worker alone.
     Raises LeanError when the run is cut short; the next one goes on where it ended.
     """
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU"):
+    if has_gpu():
         workers = 1
     with resumable_folder(folder, _key(audio, yamnet, settings)) as temporary:
         jobs = _jobs(audio.absolute(), yamnet.absolute(), temporary, settings)
@@ -62,6 +60,15 @@ def embed(
             embed_shard, jobs, temporary, workers=workers, scheduler=scheduler, title="embed"
         ):
             pass
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees one; where there is no NVIDIA driver it is not loaded to say no."""
+    if not shutil.which("nvidia-smi"):
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _key(audio: Path, yamnet: Path, settings: Embed) -> str:
@@ -107,6 +114,9 @@ def embedder(yamnet: Path, mean_normalization: bool, run: Path | None = None) ->
     run: tells runs apart, for a cluster's workers outlive one and the files may change.
     """
     import tensorflow as tf
+
+    from lean_audio.logmel import PATCH_SAMPLES, LogMel
+    from lean_audio.yamnet import fold_norms, load_yamnet
 
     backbone = fold_norms(load_yamnet(yamnet))
     log_mel = LogMel(mean_normalization)

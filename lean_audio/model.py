@@ -9,9 +9,10 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
+from lean_audio.backbone import EMBEDDING_UNITS
 from lean_audio.sections import Variant
 from lean_audio.views import CHUNK_SAMPLES
-from lean_audio.yamnet import EMBEDDING_UNITS, build_yamnet
+from lean_audio.yamnet import build_yamnet
 
 FRAME_SAMPLES = 400  # 25 ms, no overlap
 STEPS = CHUNK_SAMPLES // FRAME_SAMPLES  # 40

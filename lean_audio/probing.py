@@ -12,16 +12,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lean_audio.device_scoring import Clips, score_mixes
+from lean_audio.device_scoring import Clips, Scored, score_mixes
 from lean_audio.metrics import mean_average_precision
-from lean_audio.recipes import BASE, Mix, groups_of, quantize
-from lean_audio.workers import open_pool
+from lean_audio.recipes import BASE, Mix, groups_of
 
 SAVES_BYTES = ("int4",)
 
 
 def probe(
-    model: Path, kind: str, clips: Clips, max_drop: float, workers: int, *, enough_bytes: int = 0
+    pool: ProcessPoolExecutor,
+    model: Path,
+    kind: str,
+    clips: Clips,
+    *,
+    max_drop: float,
+    enough_bytes: int = 0,
 ) -> tuple[Mix, pd.DataFrame]:
     """The mix that was chosen for `kind`, and the table of what each group does.
 
@@ -30,38 +35,40 @@ def probe(
     score difference against the float32 model, mAP drop of the group with those chosen before it
     (NaN if not tried), and whether it was chosen.
     """
-    content = model.read_bytes()
-    with open_pool(workers) as pool:
-        exact, table = _alone(pool, model, kind, clips)
-        mix, drops = BASE, dict.fromkeys(table["group"], np.nan)
-        for group in drops:
-            if len(quantize(content, mix)) <= enough_bytes:
-                break
-            joined = mix | {group: kind}
-            (scores,) = score_mixes(pool, model, [joined], clips, f"{kind}: {group}")
-            drops[group] = _drop(clips.targets(), exact, scores)
-            mix = joined if drops[group] <= max_drop else mix
+    targets, groups = clips.targets(), groups_of(model.read_bytes())
+    mixes = [{}, BASE, *(BASE | {group: kind} for group in groups)]
+    exact, base, *alone = score_mixes(pool, model, mixes, clips, f"probe {kind}")
+    table = _harm(kind, groups, targets, exact.scores, base, alone)
+    mix, size_bytes, drops = BASE, base.size_bytes, dict.fromkeys(table["group"], np.nan)
+    for group in drops:
+        if size_bytes <= enough_bytes:
+            break
+        joined = mix | {group: kind}
+        (scored,) = score_mixes(pool, model, [joined], clips, f"{kind}: {group}")
+        drops[group] = _drop(targets, exact.scores, scored.scores)
+        if drops[group] <= max_drop:
+            mix, size_bytes = joined, scored.size_bytes
     table["joined_mAP_drop"] = list(drops.values())
     table["chosen"] = [mix.get(group) == kind for group in table["group"]]
     return mix, table
 
 
-def _alone(
-    pool: ProcessPoolExecutor, model: Path, kind: str, clips: Clips
-) -> tuple[np.ndarray, pd.DataFrame]:
-    """The float32 model's scores, and what each group does when it alone is coarser."""
-    content = model.read_bytes()
-    groups = groups_of(content)
-    mixes = [BASE | {group: kind} for group in groups]
-    exact, base, *scores = score_mixes(pool, model, [{}, BASE, *mixes], clips, f"probe {kind}")
-    targets, size = clips.targets(), len(quantize(content, BASE))
+def _harm(
+    kind: str,
+    groups: list[str],
+    targets: np.ndarray,
+    exact: np.ndarray,
+    base: Scored,
+    alone: list[Scored],
+) -> pd.DataFrame:
+    """What each group does when it alone is coarser, the least harm first."""
     table = pd.DataFrame({"group": groups, "kind": kind})
-    table["saved_bytes"] = [size - len(quantize(content, mix)) for mix in mixes]
-    table["mAP_drop"] = [_drop(targets, exact, score) for score in scores]
-    table["score_difference"] = [_difference(exact, score) for score in scores]
-    harm = table["score_difference"] - _difference(exact, base)
+    table["saved_bytes"] = [base.size_bytes - scored.size_bytes for scored in alone]
+    table["mAP_drop"] = [_drop(targets, exact, scored.scores) for scored in alone]
+    table["score_difference"] = [_difference(exact, scored.scores) for scored in alone]
+    harm = table["score_difference"] - _difference(exact, base.scores)
     table["order"] = harm / table["saved_bytes"].clip(lower=1) if kind in SAVES_BYTES else harm
-    return exact, table.sort_values(["order", "group"], ignore_index=True).drop(columns="order")
+    return table.sort_values(["order", "group"], ignore_index=True).drop(columns="order")
 
 
 def _difference(exact: np.ndarray, scores: np.ndarray) -> float:

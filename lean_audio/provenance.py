@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from lean_audio.backbone import load_provenance
 from lean_audio.datasets import SPLITS, Dataset
-from lean_audio.yamnet import load_provenance
 
 
 def describe(dataset: Dataset, audio: Path, yamnet: Path) -> dict[str, Any]:

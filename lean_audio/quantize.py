@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -105,15 +106,19 @@ def make_files(
     """
     with whole_folder(folder) as temporary:
         bare = temporary / "bare.tflite"
-        reason = in_own_process(_export, source, len(validation.vocabulary), bare, temporary)
+        export = partial(_export, source, len(validation.vocabulary), bare, temporary)
+        (reason,) = apart([export])
         if reason:
             raise LeanError(f"{source.name} could not be made a .tflite: {reason}")
-        card = _card(bare, validation, known, workers)
-        mixes, sensitivity = _mixes(bare, validation, settings, seed, workers)
+        with open_pool(workers) as pool:
+            card = _card(pool, bare, validation, known)
+            mixes, sensitivity = _mixes(pool, bare, validation, settings, seed)
+        writings = [
+            partial(write_file, bare, mix, validation, card, scheme, temporary / f"{scheme}.tflite")
+            for scheme, mix in mixes.items()
+        ]
         failures = {}
-        for scheme, mix in mixes.items():
-            path = temporary / f"{scheme}.tflite"
-            reason = in_own_process(write_file, bare, mix, validation, card, scheme, path)
+        for scheme, reason in zip(mixes, apart(writings), strict=True):
             if reason:
                 failures[scheme] = reason
                 print(f"{scheme}: no file, {reason}")
@@ -121,16 +126,24 @@ def make_files(
     return Made(mixes, failures, sensitivity)
 
 
-def in_own_process(work: Callable[..., None], *arguments: Any) -> str | None:
-    """Do the work in a fresh process; None, or why it failed, a crash of the process included."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+def apart(works: Iterable[Callable[[], object]]) -> Iterator[str | None]:
+    """Do the works in one process beside this one, in another after each crash.
+
+    Of each: None, or why it failed, a crash of the process included.
+    """
+    pool = None
+    for work in works:
+        pool = pool or ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         try:
-            pool.submit(work, *arguments).result()
+            pool.submit(work).result()
+            yield None
         except BrokenProcessPool:
-            return "the converter crashed"
+            pool = None
+            yield "the converter crashed"
         except Exception as error:  # of a converter that is not ours: reported, not fatal
-            return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    return None
+            yield f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    if pool:
+        pool.shutdown()
 
 
 def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
@@ -147,9 +160,8 @@ def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
     (parts / "yamnet.tflite").write_bytes(export_backbone(source.yamnet))
 
 
-def _card(model: Path, validation: Clips, known: dict[str, Any], workers: int) -> Card:
-    with open_pool(workers) as pool:
-        scores = score_file(pool, model, validation)
+def _card(pool: ProcessPoolExecutor, model: Path, validation: Clips, known: dict[str, Any]) -> Card:
+    scores = score_file(pool, model, validation)
     targets = validation.targets()
     slopes, intercepts = platt(targets, scores)
     return Card(
@@ -168,7 +180,7 @@ def _rounded(values: np.ndarray) -> list[float]:
 
 
 def _mixes(
-    model: Path, validation: Clips, settings: Quantize, seed: int, workers: int
+    pool: ProcessPoolExecutor, model: Path, validation: Clips, settings: Quantize, seed: int
 ) -> tuple[dict[str, Mix], pd.DataFrame]:
     clips = some_clips(validation, settings.probe_clips, seed)
     limits = {
@@ -181,9 +193,7 @@ def _mixes(
     mixes, tables = {}, []
     for scheme in settings.schemes:
         if scheme in PROBED:
-            mixes[scheme], table = probe(
-                model, PROBED[scheme], clips, workers=workers, **limits[scheme]
-            )
+            mixes[scheme], table = probe(pool, model, PROBED[scheme], clips, **limits[scheme])
             tables.append(table)
         else:
             mixes[scheme] = MIXES[scheme]

@@ -5,7 +5,7 @@ import socket
 import sys
 import warnings
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http.client import HTTPException
 from pathlib import Path
 from threading import Thread
@@ -14,12 +14,12 @@ import keras
 import numpy as np
 from keras import layers
 
+from lean_audio.backbone import PROVENANCE_FILE, WEIGHTS_FILE, Provenance
 from lean_audio.errors import LeanError
-from lean_audio.files import read_json, sha256, whole, write_json
+from lean_audio.files import sha256, whole, write_json
 from lean_audio.logmel import BANDS, FRAMES
 from lean_audio.sections import Yamnet
 
-EMBEDDING_UNITS = 1024
 # filters and stride of the 13 depthwise-separable blocks (MobileNet v1)
 BLOCKS = (
     *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
@@ -27,22 +27,6 @@ BLOCKS = (
     *((1024, 2), (1024, 1)),
 )
 _CONVOLUTION = {"padding": "same", "use_bias": False}
-WEIGHTS_FILE, PROVENANCE_FILE = "backbone.weights.h5", "yamnet.json"
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where the weights came from.
-
-    source: hub | path | untrained; handle: URL, directory name, or seed; savedmodel_sha256: of
-    the SavedModel's files (None for untrained); weights_sha256: of the rebuilt model's weights.
-    """
-
-    source: str
-    handle: str
-    trained: bool
-    savedmodel_sha256: str | None
-    weights_sha256: str
 
 
 def build_yamnet() -> keras.Model:
@@ -116,10 +100,6 @@ def load_yamnet(folder: Path) -> keras.Model:
     model = build_yamnet()
     model.load_weights(folder / WEIGHTS_FILE)
     return model
-
-
-def load_provenance(folder: Path) -> Provenance:
-    return Provenance(**read_json(folder / PROVENANCE_FILE))
 
 
 def load_savedmodel(model: keras.Model, savedmodel: Path) -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from lean_audio.backbone import load_provenance
 from lean_audio.errors import LeanError
 from lean_audio.sections import Yamnet
-from lean_audio.yamnet import load_provenance, load_yamnet, obtain
+from lean_audio.yamnet import load_yamnet, obtain
 
 UNREACHABLE = "http://127.0.0.1:9/yamnet.tar.gz"
 
