@@ -89,6 +89,10 @@ def _read_task() -> tuple[dict[str, list[str]], str, int]:
     )
 
 
+def count_replicas(strategy: Any | None) -> int:
+    return 1 if strategy is None else strategy.num_replicas_in_sync
+
+
 def scope(strategy: Any | None) -> AbstractContextManager:
     """Where the model and its optimizer are made."""
     return nullcontext() if strategy is None else strategy.scope()

@@ -17,7 +17,7 @@ from lean_audio.metrics import mean_average_precision
 from lean_audio.model import build_head
 from lean_audio.scoring import hears_waveform, score_clips
 from lean_audio.sections import Train, Variant
-from lean_audio.strategy import fit, make_deterministic, open_strategy, scope
+from lean_audio.strategy import count_replicas, fit, make_deterministic, open_strategy, scope
 
 # The loss is a mean over chunks and classes, whose gradients float16 would round to 0. Times the
 # classes and the root of the batch, a chunk's lie as far above that as their sums below overflow.
@@ -26,10 +26,14 @@ LOSS_SCALE = 8.0
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """model: with the weights of the best epoch; history: one row an epoch, from 1."""
+    """model: with the weights of the best epoch; history: one row an epoch, from 1.
+
+    replicas: on how many devices each batch was shared out.
+    """
 
     model: keras.Model
     history: pd.DataFrame
+    replicas: int
 
     @property
     def best_epoch(self) -> int:
@@ -106,7 +110,7 @@ def train(
     batches = ShuffledBatches(training, settings.batch_size, seed, waveform=hears_waveform(head))
     best = BestEpoch(head, validation, score_batch_size)
     logs = fit(strategy, model, batches, settings.epochs, [best, *callbacks])
-    return TrainingRun(head, _history(logs))
+    return TrainingRun(head, _history(logs), count_replicas(strategy))
 
 
 def trainee(

@@ -30,8 +30,8 @@ def main(variant: str) -> None:
         run = work(callbacks=[live])
         run.save_weights(paths.weights(variant))
     write_csv(paths.metrics / f"{variant}.history.csv", run.history)
-    facts = {**settings.model_dump(), "seed": params.seed, "best_epoch": run.best_epoch}
-    write_json(paths.metrics / f"{variant}.training.json", facts)
+    facts = {"seed": params.seed, "best_epoch": run.best_epoch, "replicas": run.replicas}
+    write_json(paths.metrics / f"{variant}.training.json", settings.model_dump() | facts)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.scale import CORPORA, RESULTS, seconds_for
-from lean_audio.errors import run_stage
+from lean_audio.errors import LeanError, run_stage
 from lean_audio.fsd50k import check_space, disk_needed
 from lean_audio.params import Params, load_params
 from lean_audio.paths import Paths
@@ -16,20 +16,26 @@ HEARD = ("joint-none", "joint-affinity", "joint-bahdanau")  # the variants that 
 def plan(params: Params, missing_bytes: int, needed_bytes: int) -> list[str]:
     """Sentences for the screen."""
     cores = count_workers(params.compute.workers)
+    if not RESULTS.exists():
+        raise LeanError(f"{RESULTS} is missing: `python -m benchmarks scale` writes it")
     measured = pd.read_csv(RESULTS)
     took_s = seconds_for(CORPORA[0], measured, cores)
-    training_h = took_s["train"] * params.train.epochs * len(HEARD) / 3600
-    prepare_h, embed_h = (took_s[stage] / 3600 for stage in ("prepare", "embed"))
+    training_s = took_s["train"] * params.train.epochs * len(HEARD)
     return [
-        f"to download: {missing_bytes:,} bytes, {missing_bytes / LINE_MB_S / 3.6e9:.1f} h at "
+        f"to download: {missing_bytes:,} bytes, {_long(missing_bytes / LINE_MB_S / 1e6)} at "
         f"{LINE_MB_S} MB/s",
         f"disk needed: {needed_bytes / 1e9:.1f} GB, for archives and what is still to be made",
-        f"time: prepare {prepare_h:.1f} h and embed {embed_h:.1f} h on {cores} cores, then "
-        f"{training_h:.0f} h for {params.train.epochs} epochs of the {len(HEARD)} variants with a "
-        "wave encoder on a processor; a GPU is faster",
+        f"time: prepare {_long(took_s['prepare'])} and embed {_long(took_s['embed'])} on {cores} "
+        f"cores, then {_long(training_s)} for {params.train.epochs} epochs of the {len(HEARD)} "
+        "variants with a wave encoder on a processor; a GPU is faster",
         f"(times are projected from benchmarks/{RESULTS.name}, measured on "
         f"{measured['cores'].iloc[0]} cores)",
     ]
+
+
+def _long(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
 def main() -> None:

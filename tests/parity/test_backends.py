@@ -20,9 +20,9 @@ def weights(name: str, path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["joint-bahdanau", "joint-none"])
-def test_training_agrees_between_backends(name, tmp_path):
+def test_training_agrees_between_backends(tmp_path):
     """Ten steps of Adam at 1e-4, which move a weight by at most 1e-3."""
+    name = "joint-bahdanau"
     keras.utils.set_random_seed(7)
     initial = tmp_path / "start.weights.h5"
     build_head(VARIANTS[name], len(VOCABULARY)).save_weights(initial)

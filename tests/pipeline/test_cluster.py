@@ -181,8 +181,7 @@ def test_the_shard_of_a_killed_worker_is_done_by_another(quiet, project, stage, 
     assert contents(project, stage) == contents(quiet, stage)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@STAGES
+@pytest.mark.parametrize(("stage", "workers"), [("prepare", "1"), ("prepare", "2"), ("embed", "2")])
 def test_a_killed_stage_is_taken_up_where_it_was(quiet, project, stage, workers, start):
     project.edit("params.yaml", "workers: 1", f"workers: {workers}")
     run = start(f"stages.{stage}")
@@ -193,7 +192,7 @@ def test_a_killed_stage_is_taken_up_where_it_was(quiet, project, stage, workers,
     assert_only_the_rest_is_done(quiet, project, stage)
 
 
-@STAGES
+@pytest.mark.parametrize("stage", ["prepare"])
 def test_without_its_scheduler_a_run_ends_in_one_sentence_and_keeps_what_is_done(
     quiet, project, stage, start, tmp_path
 ):
@@ -239,7 +238,7 @@ def test_workers_with_other_source_code_are_refused(project, stage, start, tmp_p
     assert_one_sentence(output, socket.gethostname(), "another lean_audio than this machine")
 
 
-@STAGES
+@pytest.mark.parametrize("stage", ["prepare"])
 def test_a_full_disk_is_one_sentence_and_nothing_is_lost(quiet, project, stage, small_disk):
     disk, resize = small_disk
     data = project.root / "data"

@@ -74,7 +74,7 @@ def test_only_the_chief_writes(tmp_path):
     assert files(hosts[1]) == before
     assert (hosts[0] / "models/demo/heads/yamnet-projection.weights.h5").is_file()
     facts = read_json(hosts[0] / "metrics/demo/yamnet-projection.training.json")
-    assert facts["strategy"] == "multiworker"
+    assert (facts["strategy"], facts["replicas"]) == ("multiworker", 2)
     (run,) = runs(local(hosts[0]))
     assert run.info.status == "FINISHED"
     assert "warning: MLflow failed" not in "".join(printed)

@@ -14,43 +14,10 @@ import pandas as pd
 import pytest
 from helpers import local, runs, wait_for
 from mlflow.tracking import MlflowClient
+from tracked import CURVES, curve, snapshot
 
 VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
-CURVES = ("loss", "val_loss", "val_mAP")
-TAGS = {
-    *("variant", "dataset", "dataset_kind", "seed", "inputs", "weights_sha256", "yamnet"),
-    *("yamnet_trained", "yamnet_weights_sha256", "git_commit", "git_dirty", "dvc_experiment"),
-    "results_sha256",
-}
 DEAD_SERVER = "http://127.0.0.1:9"
-
-
-def snapshot(uri: str) -> dict[str, Any]:
-    """All that the runs hold, without MLflow's own ids and times."""
-    client = MlflowClient(uri)
-    return {
-        run.info.run_name: {
-            "status": run.info.status,
-            "params": run.data.params,
-            "metrics": run.data.metrics,
-            "tags": {name: run.data.tags[name] for name in sorted(TAGS)},
-            "curves": {name: curve(client, run, name) for name in CURVES},
-            "artifacts": sorted(artifacts(client, run.info.run_id)),
-        }
-        for run in runs(uri)
-    }
-
-
-def curve(client: MlflowClient, run: Any, name: str) -> list[tuple[int, float]]:
-    return sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, name))
-
-
-def artifacts(client: MlflowClient, run_id: str, folder: str | None = None) -> Iterator[str]:
-    for file in client.list_artifacts(run_id, folder):
-        if file.is_dir:
-            yield from artifacts(client, run_id, file.path)
-        else:
-            yield file.path
 
 
 @contextmanager
@@ -92,25 +59,6 @@ def test_on_device_metrics_are_on_the_run_they_belong_to(finished):
     assert run["metrics"]["shipped/mAP"] == device["schemes"][device["shipped"]]["mAP"]
     assert "device/lean.tflite" in run["artifacts"]
     assert "device/int4/bytes" not in found["yamnet"]["metrics"]
-
-
-def test_an_experiment_adds_what_it_measured_and_no_run(finished):
-    """Its device metrics; after the loss of the database both states are tracked anew."""
-    root = finished.root
-    (root / "mlruns" / "mlflow.db").unlink()
-    finished.stage("track")  # whatever tests before this one committed
-    finished.run("dvc", "exp", "run", "--set-param", "attention=affinity")
-    before = snapshot(local(root))
-    assert len(runs(local(root))) == len(VARIANTS)
-    assert "device/float32/bytes" in before["joint-affinity"]["metrics"]
-    finished.stage("track")
-    assert snapshot(local(root)) == before
-    (root / "mlruns" / "mlflow.db").unlink()
-    finished.stage("track")
-    assert "device/float32/bytes" not in snapshot(local(root))["joint-bahdanau"]["metrics"]
-    finished.run("dvc", "exp", "run", "--set-param", "attention=bahdanau")
-    assert snapshot(local(root)) == before
-    assert len(runs(local(root))) == len(VARIANTS)
 
 
 def test_who_deletes_the_runs_has_them_made_again_by_repro(finished):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from splits import store
 
 from lean_audio.batches import Examples, OrderedBatches, ShuffledBatches
@@ -10,7 +11,7 @@ from lean_audio.errors import LeanError
 from lean_audio.metrics import mean_average_precision
 from lean_audio.model import build_head
 from lean_audio.scoring import score_clips
-from lean_audio.training import precision, train
+from lean_audio.training import BestEpoch, precision, train, trainee
 
 
 @pytest.fixture
@@ -116,6 +117,40 @@ def test_divergence_is_said_and_not_saved(examples, params):
             seed=1,
             score_batch_size=16,
         )
+
+
+@pytest.mark.parametrize("batch_size", [64, 8192])
+def test_gradients_in_16_bits_are_those_of_32(batch_size, params):
+    """Late in a training, when they are small; without a scale most of them would round to 0."""
+    variant = params.variants["yamnet-projection"]
+    head = build_head(variant, 200)
+    *others, bias = head.get_weights()
+    head.set_weights([*others, bias - 6])
+    mixed = trainee(
+        head, variant, settings(params, mixed_precision=True, batch_size=batch_size), None
+    )
+    rng = np.random.default_rng(0)
+    inputs = {"embedding": rng.exponential(0.3, (batch_size, 1024)).astype(np.float32)}
+    targets = (rng.random((batch_size, 200)) < 0.003).astype(np.float32)
+
+    def gradients(model, scale: float) -> list[np.ndarray]:
+        with tf.GradientTape() as tape:
+            losses = keras.losses.binary_crossentropy(targets, model(inputs, training=True))
+            loss = scale * tf.reduce_mean(losses)
+        return [part.numpy() / scale for part in tape.gradient(loss, model.trainable_variables)]
+
+    scale = mixed.optimizer.loss_scale_factor
+    for ours, exact in zip(gradients(mixed, scale), gradients(head, 1.0), strict=True):
+        assert np.linalg.norm(ours - exact) < 1e-3 * np.linalg.norm(exact)
+
+
+def test_weights_that_are_not_finite_are_said(examples, params):
+    head = build_head(params.variants["yamnet"], 2)
+    head.set_weights([np.full_like(weight, np.nan) for weight in head.get_weights()])
+    best = BestEpoch(head, examples, 16)
+    best.set_model(head)
+    with pytest.raises(LeanError, match=r"after epoch 3 scores are not finite.*mixed_precision"):
+        best.on_epoch_end(2, {"loss": 0.1})
 
 
 def test_16_bits_train_to_the_scores_of_32(examples, params, tmp_path):

@@ -1,0 +1,60 @@
+"""`dvc exp run -S attention=affinity`, once: what it runs, what DVC shows, what MLflow holds."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+import vl_convert
+from helpers import local, runs
+from tracked import snapshot
+
+VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+
+
+@pytest.fixture(scope="module")
+def affinity(finished) -> Iterator[str]:
+    """What the experiment prints; its results are in the workspace while these tests run."""
+    finished.run("git", "add", "--all")
+    finished.run("git", "commit", "--quiet", "--allow-empty", "--message", "results")
+    (finished.root / "mlruns" / "mlflow.db").unlink()
+    finished.stage("track")  # whatever tests before these have tracked
+    experiment = ("dvc", "exp", "run", "--name", "other", "--set-param", "attention=affinity")
+    yield finished.run(*experiment)
+    finished.run("git", "checkout", "--quiet", ".")
+    finished.run("dvc", "checkout", "--quiet")
+
+
+def test_it_runs_what_is_made_of_the_headlined_variant_alone(finished, affinity):
+    assert re.findall(r"(?:Running stage|Stage) '(\S+)'(?::| is cached)", affinity) == [
+        *("examples", "quantize", "evaluate_device", "report", "track")
+    ]
+    assert "joint-affinity" in finished.run("dvc", "metrics", "show")
+
+
+def test_diffs_set_it_beside_what_is_committed(finished, affinity):
+    changed = json.loads(finished.run("dvc", "metrics", "diff", "--json").splitlines()[-1])
+    assert set(changed) == {"metrics/demo/shipped.json"}
+    assert changed["metrics/demo/shipped.json"]["mAP"]["diff"]
+    output = finished.run("dvc", "plots", "diff", "HEAD", "workspace", "--json")
+    (plot,) = json.loads(output[output.index("{") :])["data"]["AP by class"]
+    assert set(plot["revisions"]) == {"HEAD", "workspace"}
+    assert "<path" in vl_convert.vegalite_to_svg(plot["content"])
+    table = finished.run("dvc", "exp", "show", "--csv")
+    assert "other" in table and "attention" in table
+
+
+def test_it_adds_what_it_measured_and_no_run(finished, affinity):
+    """Its device metrics; after the loss of the database both states are tracked anew."""
+    root = finished.root
+    before = snapshot(local(root))
+    assert len(runs(local(root))) == len(VARIANTS)
+    assert "device/float32/bytes" in before["joint-affinity"]["metrics"]
+    finished.stage("track")
+    assert snapshot(local(root)) == before
+    (root / "mlruns" / "mlflow.db").unlink()
+    finished.stage("track")
+    assert "device/float32/bytes" not in snapshot(local(root))["joint-bahdanau"]["metrics"]
+    finished.run("dvc", "exp", "run", "--set-param", "attention=bahdanau")
+    assert snapshot(local(root)) == before
+    assert len(runs(local(root))) == len(VARIANTS)

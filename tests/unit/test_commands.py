@@ -1,0 +1,32 @@
+"""What the Makefile starts, and what `make paper` says before it does."""
+
+import re
+from importlib.util import find_spec
+
+import pytest
+from helpers import ROOT
+
+from lean_audio.errors import LeanError
+from tools import paper
+
+
+def test_every_module_the_makefile_starts_is_there():
+    started = re.findall(r"python -m ([\w.]+)", (ROOT / "Makefile").read_text())
+    assert {"tools.paper", "tools.readme", "tools.ui", "benchmarks"} <= set(started)
+    assert all(find_spec(module) for module in started)
+
+
+def test_the_plan_names_bytes_disk_and_hours_of_every_stage(params):
+    download, disk, time, source = paper.plan(params, 24_678_734_449, 60_000_000_000)
+    assert "24,678,734,449 bytes" in download
+    assert "60.0 GB" in disk
+    assert re.search(
+        r"prepare [1-9]\d* min and embed [1-9]\d* min on \d+ cores, then \d+ h for", time
+    )
+    assert "projected from benchmarks/scale.csv" in source
+
+
+def test_without_measurements_there_is_no_plan(params, monkeypatch, tmp_path):
+    monkeypatch.setattr(paper, "RESULTS", tmp_path / "scale.csv")
+    with pytest.raises(LeanError, match=r"scale\.csv is missing: `python -m benchmarks scale`"):
+        paper.plan(params, 1, 1)
