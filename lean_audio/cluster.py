@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 
 import dask.config
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed.comm.core import CommClosedError
 from distributed.utils import silence_logging_cmgr
 from tqdm import tqdm
 
@@ -99,7 +100,7 @@ def _spread(
     title: str,
 ) -> Iterator[None]:
     """One step a finished job, in any order."""
-    with silence_logging_cmgr(logging.CRITICAL), _connect(scheduler, processes, title) as client:
+    with _loss_explained(title), _connect(scheduler, processes, title) as client:
         futures = client.map(
             _keep_in_worker,
             *([function] * len(rest), *zip(*rest, strict=True), [software()] * len(rest)),
@@ -141,7 +142,17 @@ def _settle(future: Future, title: str, shard: str) -> None:
             f"{title}: shard {shard} killed its worker each time it was tried, perhaps out of "
             "memory; with fewer compute.workers each has more"
         ) from None
-    except CancelledError:
+
+
+@contextmanager
+def _loss_explained(title: str) -> Iterator[None]:
+    """One sentence for a scheduler that goes; Dask, Tornado and asyncio would each say more."""
+    try:
+        with ExitStack() as quiet:
+            for talker in ("distributed", "tornado", "asyncio"):
+                quiet.enter_context(silence_logging_cmgr(logging.CRITICAL, talker))
+            yield
+    except (CancelledError, CommClosedError):
         raise LeanError(
             f"{title}: the connection to the Dask scheduler is lost; finished shards are kept, "
             "and the next `dvc repro` does the rest"

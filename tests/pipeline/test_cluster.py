@@ -181,7 +181,7 @@ def test_the_shard_of_a_killed_worker_is_done_by_another(quiet, project, stage, 
     assert contents(project, stage) == contents(quiet, stage)
 
 
-@pytest.mark.parametrize(("stage", "workers"), [("prepare", "1"), ("prepare", "2"), ("embed", "2")])
+@pytest.mark.parametrize(("stage", "workers"), [("prepare", "1"), ("prepare", "2"), ("embed", "1")])
 def test_a_killed_stage_is_taken_up_where_it_was(quiet, project, stage, workers, start):
     project.edit("params.yaml", "workers: 1", f"workers: {workers}")
     run = start(f"stages.{stage}")

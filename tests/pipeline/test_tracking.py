@@ -70,28 +70,6 @@ def test_who_deletes_the_runs_has_them_made_again_by_repro(finished):
     assert set(snapshot(local(finished.root))) == set(before)
 
 
-def test_a_killed_training_leaves_one_finished_run(finished):
-    uri = local(finished.root)
-    finished.edit("params.yaml", "epochs: 2", "epochs: 50")
-    process = finished.start(sys.executable, "-m", "stages.train", "yamnet")
-    assert process.stdout
-    assert any(line.startswith("Epoch 3/") for line in process.stdout)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert [run.info.status for run in runs(uri)].count("RUNNING") == 1
-    finished.stage("train", "yamnet")
-    ours = [run for run in runs(uri) if run.data.params["train.epochs"] == "50"]
-    assert [run.info.status for run in ours] == ["FINISHED"]
-    assert len(curve(MlflowClient(uri), ours[0], "val_mAP")) == 50
-    finished.stage("train", "yamnet")  # once more, from the start: the same run
-    again = [run for run in runs(uri) if run.data.params["train.epochs"] == "50"]
-    assert [run.info.run_id for run in again] == [run.info.run_id for run in ours]
-    finished.edit("params.yaml", "epochs: 50", "epochs: 2")
-    finished.run("git", "checkout", "--quiet", "metrics")
-    finished.run("dvc", "checkout", "--quiet", "--force")
-    MlflowClient(uri).delete_run(ours[0].info.run_id)
-
-
 def test_without_a_server_training_warns_once_and_tracking_says_what_to_do(finished):
     weights = finished.root / "models/demo/heads/yamnet.weights.h5"
     before = weights.read_bytes()

@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_bytes(examples, params, tmp_path):
     contents = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run = train(
-            params.variants["joint-bahdanau"],
+            params.variants["joint-affinity"],
             examples,
             examples,
             settings(params, epochs=2),
