@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.memory import run_yamnet
 from benchmarks.tools import ALL_CORES, bracketed, report, seconds, store_noise
 from lean_audio.audio import SAMPLE_RATE_HZ
 from lean_audio.embeddings import embed
 from lean_audio.params import load_params
-from lean_audio.sections import Yamnet
-from lean_audio.yamnet import build_yamnet, obtain
+from lean_audio.yamnet import build_yamnet
 
 CLIPS, CLIP_S, HOP_S = 10, 1200.0, 0.1  # about 120,000 chunks, a third of FSD50K's
 PATCHES, LONG_S, CALLS = 4096, 1200, 600
@@ -61,8 +61,7 @@ def stage() -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store_noise(folder / "audio", CLIPS - 2, CLIP_S, HOP_S)
-        untrained = Yamnet(source="untrained", hub_url="", silence_s=1, deadline_s=1, seed=1)
-        obtain(untrained, synthetic=True, folder=folder / "yamnet")
+        run_yamnet(folder)
         settings, out = load_params().embed, folder / "out"
         took = seconds(lambda: embed(folder / "audio", folder / "yamnet", out, settings, 0))
         return sum(path.stat().st_size for path in out.iterdir()) / 4096 / took

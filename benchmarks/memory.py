@@ -42,10 +42,12 @@ def read_sounds(folder: Path) -> None:
 
 
 def run_yamnet(folder: Path) -> None:
+    from lean_audio.export import write_embedder
     from lean_audio.yamnet import obtain
 
     untrained = Yamnet(source="untrained", hub_url="", silence_s=1, deadline_s=1, seed=1)
     obtain(untrained, synthetic=True, folder=folder / "yamnet")
+    write_embedder(folder / "yamnet", mean_normalization=False)
 
 
 def run_prepare(folder: Path) -> None:

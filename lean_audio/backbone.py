@@ -7,6 +7,7 @@ from lean_audio.files import read_json
 
 EMBEDDING_UNITS = 1024
 WEIGHTS_FILE, PROVENANCE_FILE = "backbone.weights.h5", "yamnet.json"
+EMBEDDER_FILE = "embedder.tflite"  # a chunk's waveform to its embedding
 
 
 @dataclass(frozen=True)

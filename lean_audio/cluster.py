@@ -7,7 +7,6 @@ worker dies afterwards, and not when the whole run is lost and taken up again.
 import hashlib
 import json
 import logging
-import os
 import platform
 import socket
 import sys
@@ -33,7 +32,7 @@ from lean_audio.workers import count_workers
 LOCAL = "local"
 CONNECT_S = 10
 SENT_AT_ONCE = 200  # jobs; a larger graph makes Dask warn
-LIBRARIES = ("numpy", "soundfile", "soxr", "tensorflow", "keras")
+LIBRARIES = ("numpy", "soundfile", "soxr", "ai-edge-litert")
 
 Job = TypeVar("Job")
 
@@ -115,10 +114,7 @@ def _spread(
 def _keep_in_worker(
     function: Callable[[Job], Any], job: Job, file: Path, expected: dict[str, str]
 ) -> None:
-    """As `keep`, on whatever host; with TensorFlow on the one core that is the worker's share."""
-    # both are read when the first operation runs
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # workers of one host would fight for its GPU
+    """As `keep`, on whatever host."""
     here = f"the worker on {socket.gethostname()}"
     if not file.parent.is_dir():
         raise LeanError(

@@ -1,7 +1,6 @@
 """YAMNet embeddings of every chunk, computed once and cached in shards."""
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from lean_audio.audio import to_float
-from lean_audio.backbone import EMBEDDING_UNITS, WEIGHTS_FILE
+from lean_audio.backbone import EMBEDDER_FILE, EMBEDDING_UNITS
 from lean_audio.chunks import count_rows, read_views, read_waveforms
 from lean_audio.cluster import LOCAL, content_key, map_shards
 from lean_audio.datasets import SPLITS
 from lean_audio.files import read_at, resumable_folder, sha256, whole
+from lean_audio.runtime import Runtime
 from lean_audio.sections import Embed
 
 ROW_BYTES = EMBEDDING_UNITS * 4
-Forward = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -48,27 +47,16 @@ def embed(
 ) -> None:
     """Write one file per settings.shard_chunks chunks of each split to `folder`.
 
-    Every worker computes on one core in batches that do not depend on the number of workers,
-    so that the bytes do not either. This machine's GPU is used by one worker alone.
+    Every worker computes chunk by chunk on one core, so that the bytes do not depend on their
+    number.
     Raises LeanError when the run is cut short; the next one goes on where it ended.
     """
-    if has_gpu():
-        workers = 1
     with resumable_folder(folder, _key(audio, yamnet, settings)) as temporary:
         jobs = _jobs(audio.absolute(), yamnet.absolute(), temporary, settings)
         for _ in map_shards(
             embed_shard, jobs, temporary, workers=workers, scheduler=scheduler, title="embed"
         ):
             pass
-
-
-def has_gpu() -> bool:
-    """Whether TensorFlow sees one; where there is no NVIDIA driver it is not loaded to say no."""
-    if not shutil.which("nvidia-smi"):
-        return False
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _key(audio: Path, yamnet: Path, settings: Embed) -> str:
@@ -78,8 +66,8 @@ def _key(audio: Path, yamnet: Path, settings: Embed) -> str:
         for path in sorted(audio.glob("*.s16"))
     ]
     tables = [(path.name, sha256(path)) for path in sorted(audio.glob("*.parquet"))]
-    weights = sha256(yamnet / WEIGHTS_FILE)
-    return content_key(shards=shards, tables=tables, weights=weights, **settings.model_dump())
+    embedder = sha256(yamnet / EMBEDDER_FILE)
+    return content_key(shards=shards, tables=tables, embedder=embedder, **settings.model_dump())
 
 
 def _jobs(audio: Path, yamnet: Path, folder: Path, settings: Embed) -> list[EmbedJob]:
@@ -97,37 +85,23 @@ def _spans(rows: int, size: int) -> list[tuple[int, int]]:
 
 
 def embed_shard(job: EmbedJob) -> None:
-    """Compute and write one shard of embeddings, batch by batch."""
+    """Compute and write one shard of embeddings, chunk by chunk."""
     views = read_views(job.audio, job.split, job.start, job.stop)
-    forward = embedder(job.yamnet, job.settings.mean_normalization, job.folder)
+    embedder = open_embedder(job.yamnet, job.folder)
     path = shard_path(job.folder, job.split, job.number)
     with whole(path) as temporary, temporary.open("wb") as shard:
-        for start, stop in _spans(len(views), job.settings.batch_size):
-            waveforms = read_waveforms(job.audio, views[start:stop])
-            shard.write(forward(waveforms).astype("<f4").tobytes())
+        for view in views:
+            (samples,) = read_waveforms(job.audio, view[None])
+            shard.write(embedder(to_float(samples)).astype("<f4").tobytes())
 
 
 @lru_cache(maxsize=1)
-def embedder(yamnet: Path, mean_normalization: bool, run: Path | None = None) -> Forward:
-    """A compiled function: (batch, 16000) int16 samples to (batch, 1024) float32.
+def open_embedder(yamnet: Path, run: Path | None = None) -> Runtime:
+    """(16000,) float32 to (1024,) float32, on one core.
 
-    run: tells runs apart, for a cluster's workers outlive one and the files may change.
+    run: tells runs apart, for a cluster's workers outlive one and the file may change.
     """
-    import tensorflow as tf
-
-    from lean_audio.logmel import PATCH_SAMPLES, LogMel
-    from lean_audio.yamnet import fold_norms, load_yamnet
-
-    backbone = fold_norms(load_yamnet(yamnet))
-    log_mel = LogMel(mean_normalization)
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, PATCH_SAMPLES), tf.float32)], autograph=False
-    )
-    def forward(waveform):
-        return backbone(log_mel(waveform), training=False)
-
-    return lambda samples: forward(to_float(samples[:, :PATCH_SAMPLES])).numpy()
+    return Runtime(yamnet / EMBEDDER_FILE, name=str(yamnet / EMBEDDER_FILE))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from lean_audio.backbone import EMBEDDER_FILE
+from lean_audio.files import whole
 from lean_audio.logmel import LogMel
 from lean_audio.model import build_head
 from lean_audio.sections import Variant
@@ -87,9 +89,15 @@ def export_tagger(
     return _convert(tag)
 
 
-def export_backbone(yamnet: Path) -> bytes:
+def write_embedder(yamnet: Path, mean_normalization: bool) -> None:
+    """Beside the weights, what the embed stage runs: in LiteRT, half as fast again as in Keras."""
+    with whole(yamnet / EMBEDDER_FILE) as temporary:
+        temporary.write_bytes(export_backbone(yamnet, mean_normalization))
+
+
+def export_backbone(yamnet: Path, mean_normalization: bool = False) -> bytes:
     """Plain YAMNet: waveform (1, 16000) to embedding (1, 1024)."""
-    backbone, log_mel = load_yamnet(yamnet), LogMel()
+    backbone, log_mel = load_yamnet(yamnet), LogMel(mean_normalization)
     return _convert(lambda waveform: backbone(log_mel(waveform), training=False))
 
 

@@ -84,7 +84,6 @@ class Prepare(Frozen):
 
 
 class Embed(Frozen):
-    batch_size: Positive
     shard_chunks: Positive
     mean_normalization: bool
 

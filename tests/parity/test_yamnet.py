@@ -8,10 +8,11 @@ import tensorflow as tf
 import tensorflow_hub as hub
 
 from lean_audio.audio import SAMPLE_RATE_HZ, read_clip, to_float, to_int16
-from lean_audio.embeddings import embedder
+from lean_audio.embeddings import open_embedder
+from lean_audio.export import write_embedder
 from lean_audio.logmel import PATCH_SAMPLES, LogMel, hann_window, mel_weights
 from lean_audio.sections import Yamnet
-from lean_audio.yamnet import build_yamnet, fold_norms, load_yamnet, obtain
+from lean_audio.yamnet import build_yamnet, load_yamnet, obtain
 
 GOLDEN = Path(__file__).with_name("golden_log_mel.npz")
 TOLERANCE = 1e-4  # relative
@@ -35,6 +36,7 @@ def published(yamnet_savedmodel):
 def rebuilt(yamnet_savedmodel, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("yamnet")
     obtain(settings(str(yamnet_savedmodel)), synthetic=False, folder=folder)
+    write_embedder(folder, mean_normalization=False)
     return folder
 
 
@@ -95,21 +97,21 @@ def test_the_golden_file_is_what_the_published_graph_makes(published):
 def test_embeddings_equal_the_published_graph(published, rebuilt):
     """On a whole 1-s chunk the published model returns two embeddings; ours is the first."""
     samples = sounds()
-    ours = embedder(rebuilt, mean_normalization=False)(samples)
-    for chunk, embedding in zip(to_float(samples), ours, strict=True):
+    embedder = open_embedder(rebuilt)
+    for chunk in to_float(samples):
         _, theirs, _ = published(chunk)
         assert theirs.shape[0] == 2
-        assert relative_error(embedding, theirs.numpy()[0]) <= TOLERANCE
+        assert relative_error(embedder(chunk), theirs.numpy()[0]) <= TOLERANCE
 
 
 def test_embeddings_of_real_clips_equal_the_published_graph(published, rebuilt, real_sounds):
     files = sorted((real_sounds / "FSD50K.eval_audio").iterdir())[::60]
     assert len(files) > 5
-    forward = embedder(rebuilt, mean_normalization=False)
+    embedder = open_embedder(rebuilt)
     for file in files:
-        chunk = np.resize(read_clip(file, "HQ")[:SAMPLE_RATE_HZ], SAMPLE_RATE_HZ)
-        _, theirs, _ = published(to_float(chunk))
-        assert relative_error(forward(chunk[None])[0], theirs.numpy()[0]) <= TOLERANCE
+        chunk = to_float(np.resize(read_clip(file, "HQ")[:SAMPLE_RATE_HZ], SAMPLE_RATE_HZ))
+        _, theirs, _ = published(chunk)
+        assert relative_error(embedder(chunk), theirs.numpy()[0]) <= TOLERANCE
 
 
 def test_backbone_has_the_published_number_of_parameters():
@@ -129,14 +131,3 @@ def test_loaded_backbone_computes_what_the_rebuilt_one_does(rebuilt):
     first, second = load_yamnet(rebuilt)(patch), load_yamnet(rebuilt)(patch)
     np.testing.assert_array_equal(first, second)
     assert float(np.std(first)) > 0
-
-
-def test_folding_the_batch_norms_changes_nothing_but_the_speed(tmp_path):
-    """On untrained weights, whose norms shift and scale; the published ones are folded already."""
-    obtain(settings("untrained"), synthetic=True, folder=tmp_path)
-    model = load_yamnet(tmp_path)
-    folded = fold_norms(model)
-    kinds = {type(layer).__name__ for layer in folded.layers}
-    assert "BatchNormalization" not in kinds
-    patch = LogMel()(to_float(sounds()))
-    assert relative_error(folded(patch).numpy(), model(patch).numpy()) <= TOLERANCE

@@ -36,7 +36,6 @@ def quiet(make_clone) -> Clone:
         ("dataset: demo", "dataset: folder"),
         ("shard_clips: 128", "shard_clips: 4"),
         ("shard_chunks: 2048", "shard_chunks: 64"),
-        ("batch_size: 64\n  shard", "batch_size: 16\n  shard"),
         ("workers: 0", "workers: 1"),
     ):
         clone.edit("params.yaml", old, new)

@@ -32,15 +32,6 @@ def die_of_three(number: int) -> int:
     return number
 
 
-def count_tensorflow_threads(number: int) -> int:
-    """Of those that run operations, once there has been one."""
-    import tensorflow as tf
-
-    tf.function(lambda: tf.ones(2) + number)()
-    names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
-    return sum(name.startswith("tf_Compute") for name in names)
-
-
 def spread(function, jobs, folder, *, workers=2, scheduler=LOCAL, key="a1"):
     with resumable_folder(folder, key) as temporary:
         return list(
@@ -98,10 +89,6 @@ def test_a_scheduler_that_is_not_there_ends_the_run_in_bounded_time(tmp_path):
     with pytest.raises(LeanError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9 "):
         spread(refuse_three, [1], tmp_path / "out", scheduler="tcp://127.0.0.1:9")
     assert time.monotonic() - start < 2 * CONNECT_S
-
-
-def test_tensorflow_in_a_worker_keeps_to_one_thread(tmp_path):
-    assert spread(count_tensorflow_threads, range(2), tmp_path / "out") == [1, 1]
 
 
 def test_a_run_cut_short_is_taken_up_by_one_of_the_same_key_alone(tmp_path):
