@@ -20,6 +20,7 @@ from lean_audio.views import CHUNK_SAMPLES, count_chunks
 
 SAMPLE_BYTES = 2
 VIEW = ["shard", "offset", "samples"]
+ROW_GROUP = 4096  # rows that the writer of a table holds in memory
 
 
 def index_chunks(clips: pd.DataFrame, hop_s: float, tail: str) -> pd.DataFrame:
@@ -110,7 +111,7 @@ def save_tables(folder: Path, clips: pd.DataFrame, indices: dict[str, pd.DataFra
     """Write clips.parquet and one index of chunks a split."""
     for name, table in {"clips": clips, **indices}.items():
         with whole(folder / f"{name}.parquet") as temporary:
-            table.to_parquet(temporary, index=False)
+            table.to_parquet(temporary, index=False, row_group_size=ROW_GROUP)
 
 
 def open_chunks(folder: Path, split: str, vocabulary: Sequence[str]) -> Chunks:
