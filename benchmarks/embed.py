@@ -11,7 +11,8 @@ import numpy as np
 from benchmarks.memory import run_yamnet
 from benchmarks.tools import ALL_CORES, bracketed, report, seconds, store_noise
 from lean_audio.audio import SAMPLE_RATE_HZ
-from lean_audio.embeddings import embed
+from lean_audio.embeddings import LAYOUT_FILE, embed
+from lean_audio.files import read_json
 from lean_audio.params import load_params
 from lean_audio.yamnet import build_yamnet
 
@@ -64,7 +65,8 @@ def stage() -> float:
         run_yamnet(folder)
         settings, out = load_params().embed, folder / "out"
         took = seconds(lambda: embed(folder / "audio", folder / "yamnet", out, settings, 0))
-        return sum(path.stat().st_size for path in out.iterdir()) / 4096 / took
+        row_bytes = 4 * sum(read_json(out / LAYOUT_FILE)["widths"].values())
+        return sum(path.stat().st_size for path in out.glob("*.f32")) / row_bytes / took
 
 
 PARTS = {"bare": bare, "hub-long": hub_long, "hub-per-chunk": hub_per_chunk, "stage": stage}

@@ -10,17 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import keras
 import numpy as np
 
 from benchmarks.tools import LABELS, in_process, report
-from lean_audio.backbone import EMBEDDING_UNITS
+from lean_audio.backbone import EMBEDDING
 from lean_audio.model import build_head
 from lean_audio.params import load_params
 from lean_audio.strategy import make_deterministic
 from lean_audio.training import trainee
 from lean_audio.views import CHUNK_SAMPLES
+from lean_audio.yamnet import BACKBONE
 
 FIRST_BATCH, LAST_BATCH = 64, 65_536
 GROWTH = 4
@@ -54,9 +56,10 @@ def rate(batch_size: int, mixed: bool, steps: int) -> float | None:
     make_deterministic(1)
     variant = params.variant("joint-bahdanau")
     settings = params.train.model_copy(update={"mixed_precision": mixed, "batch_size": batch_size})
+    build = partial(build_head, variant, backbone=BACKBONE)
     timer = Timer(WARM_STEPS, batch_size)
     try:
-        model = trainee(build_head(variant, len(LABELS)), variant, settings, None)
+        model = trainee(build(len(LABELS)), build, settings, None, WARM_STEPS + steps)
         model.fit(Repeated(batch_size, WARM_STEPS + steps), verbose=0, callbacks=[timer])
     except Exception as error:  # each backend has a class of its own for this
         if any(word in f"{type(error).__name__} {error}".lower() for word in MEMORY_WORDS):
@@ -72,7 +75,7 @@ class Repeated(keras.utils.PyDataset):
         super().__init__()
         rng = np.random.default_rng(0)
         inputs = {
-            "embedding": rng.normal(size=(batch_size, EMBEDDING_UNITS)).astype("f4"),
+            "embedding": rng.normal(size=(batch_size, BACKBONE.units[EMBEDDING])).astype("f4"),
             "waveform": rng.uniform(-1, 1, (batch_size, CHUNK_SAMPLES)).astype("f4"),
         }
         targets = (rng.random((batch_size, len(LABELS))) < 0.02).astype("f4")

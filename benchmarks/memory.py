@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.tools import report
+from lean_audio.backbone import load_backbone
 from lean_audio.batches import open_examples
 from lean_audio.datasets import Dataset, load_dataset, read_layout
 from lean_audio.params import load_params
@@ -43,11 +44,13 @@ def read_sounds(folder: Path) -> None:
 
 def run_yamnet(folder: Path) -> None:
     from lean_audio.export import write_embedder
-    from lean_audio.yamnet import obtain
+    from lean_audio.pretrained import obtain
 
+    params = load_params()
+    backbone = load_backbone(params.backbone, False)
     untrained = Yamnet(source="untrained", hub_url="", silence_s=1, deadline_s=1, seed=1)
-    obtain(untrained, synthetic=True, folder=folder / "yamnet")
-    write_embedder(folder / "yamnet", mean_normalization=False)
+    obtain(backbone, untrained, synthetic=True, folder=folder / "yamnet")
+    write_embedder(backbone, folder / "yamnet", params.embed.layers)
 
 
 def run_prepare(folder: Path) -> None:
@@ -69,18 +72,23 @@ def run_train(folder: Path) -> None:
 
     params = load_params()
     training, validation = (
-        open_examples(
-            folder / "audio",
-            folder / "embeddings",
-            split,
-            ("Noise", "Hiss"),
-            params.embed.shard_chunks,
-        )
+        open_examples(folder / "audio", folder / "embeddings", split, ("Noise", "Hiss"))
         for split in ("train", "val")
     )
     settings = params.train.model_copy(update={"epochs": 2})
     variant = params.variant("joint-bahdanau")
-    train(variant, training, validation, settings, seed=1, score_batch_size=256)
+    backbone = load_backbone(params.backbone, False)
+    pretrained = folder / "yamnet"
+    train(
+        variant,
+        training,
+        validation,
+        settings,
+        backbone,
+        pretrained,
+        seed=1,
+        score_batch_size=256,
+    )
 
 
 def peak_mb(step: str, folder: Path) -> float:

@@ -10,11 +10,14 @@ import keras
 import numpy as np
 
 from benchmarks.tools import ALL_CORES, LABELS, bracketed, report, store_noise
+from lean_audio.backbone import EMBEDDING
 from lean_audio.batches import Examples, ShuffledBatches, open_examples
-from lean_audio.embeddings import shard_path
+from lean_audio.embeddings import LAYOUT_FILE, shard_path
+from lean_audio.files import write_json
 from lean_audio.model import build_head
 from lean_audio.params import load_params
 from lean_audio.strategy import make_deterministic
+from lean_audio.yamnet import BACKBONE
 
 CLIPS, CLIP_S, EPOCHS = 320, 10.0, 4
 SHARD_CHUNKS = 2048
@@ -36,7 +39,9 @@ class EpochTimes(keras.callbacks.Callback):
 
 def examples_of_noise(folder: Path) -> Examples:
     store_noise(folder, CLIPS, CLIP_S, hop_s=1.0)
-    examples = open_examples(folder, folder, "train", LABELS, SHARD_CHUNKS)
+    examples = open_examples(folder, folder, "train", LABELS)
+    layout = {"shard_chunks": SHARD_CHUNKS, "widths": {EMBEDDING: 1024}}
+    write_json(folder / LAYOUT_FILE, layout)
     rng = np.random.default_rng(0)
     for number, start in enumerate(range(0, len(examples.chunks), SHARD_CHUNKS)):
         rows = min(SHARD_CHUNKS, len(examples.chunks) - start)
@@ -49,16 +54,16 @@ def rate(source: str) -> float:
     """Samples a second in the best epoch after the first."""
     params = load_params()
     make_deterministic(1)
-    model = build_head(params.variant("joint-bahdanau"), len(LABELS))
+    model = build_head(params.variant("joint-bahdanau"), len(LABELS), BACKBONE)
     model.compile(keras.optimizers.Adam(params.train.learning_rate), "binary_crossentropy")
     times, size = EpochTimes(), params.train.batch_size
     with tempfile.TemporaryDirectory() as folder:
         examples = examples_of_noise(Path(folder) / "chunks")
         rows = np.arange(len(examples.chunks))
         if source == "disk":
-            data = {"x": ShuffledBatches(examples, size, 1, waveform=True), "shuffle": False}
+            data = {"x": ShuffledBatches(examples, size, 1, model.input), "shuffle": False}
         else:
-            inputs = examples.inputs(rows, waveform=True)
+            inputs = examples.inputs(rows, model.input)
             data = {"x": inputs, "y": examples.chunks.targets(rows), "batch_size": size}
         model.fit(**data, epochs=EPOCHS, verbose=0, callbacks=[times])
     return len(rows) / min(times.taken_s[1:])

@@ -1,5 +1,6 @@
 """Batches streamed from disk: embeddings, waveforms and targets of one split's chunks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,35 +11,53 @@ from lean_audio.audio import to_float
 from lean_audio.chunks import Chunks, open_chunks
 from lean_audio.embeddings import Embeddings
 
+WAVEFORM = "waveform"  # the input that is the chunk itself
+
 
 @dataclass(frozen=True)
 class Examples:
-    """One split: its chunks and their cached embeddings, row by row."""
+    """One split: its chunks and their cached features, row by row."""
 
     chunks: Chunks
     embeddings: Embeddings
 
-    def inputs(self, rows: np.ndarray, waveform: bool) -> dict[str, np.ndarray]:
-        """embedding (rows, 1024) and, if asked for, waveform (rows, 16000) in [-1, 1)."""
-        inputs = {"embedding": self.embeddings.rows(rows)}
-        if waveform:
-            inputs["waveform"] = to_float(self.chunks.waveforms(rows))
-        return inputs
+    def inputs(self, rows: np.ndarray, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """What a model with inputs of these names hears.
+
+        waveform: (rows, 16000) in [-1, 1); any other: (rows, width), a feature of the backbone.
+        """
+        return {
+            name: to_float(self.chunks.waveforms(rows))
+            if name == WAVEFORM
+            else self.embeddings.rows(rows, name)
+            for name in names
+        }
 
 
 def open_examples(
-    audio: Path, embeddings: Path, split: str, vocabulary: tuple[str, ...], shard_chunks: int
+    audio: Path, embeddings: Path, split: str, vocabulary: tuple[str, ...]
 ) -> Examples:
-    chunks = open_chunks(audio, split, vocabulary)
-    return Examples(chunks, Embeddings(embeddings, split, shard_chunks))
+    return Examples(open_chunks(audio, split, vocabulary), Embeddings(embeddings, split))
 
 
 class ShuffledBatches(keras.utils.PyDataset):
-    """Training batches; the order of an epoch depends on the seed and the epoch alone."""
+    """Training batches; the order of an epoch depends on the seed and the epoch alone.
 
-    def __init__(self, examples: Examples, batch_size: int, seed: int, *, waveform: bool):
+    mixup: above 0, every chunk is mixed with another of its batch, inputs and targets alike, by a
+    share drawn from Beta(mixup, mixup) (Zhang et al., 2018).
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        batch_size: int,
+        seed: int,
+        inputs: Iterable[str],
+        mixup: float = 0.0,
+    ):
         super().__init__()
-        self.examples, self.batch_size, self.waveform = examples, batch_size, waveform
+        self.examples, self.batch_size, self.inputs = examples, batch_size, list(inputs)
+        self.mixup = mixup
         self.seed, self.epoch = seed, -1
         self.on_epoch_begin()
 
@@ -58,15 +77,28 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def read(self, rows: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Inputs and targets (rows, classes)."""
-        return self.examples.inputs(rows, self.waveform), self.examples.chunks.targets(rows)
+        inputs, targets = (
+            self.examples.inputs(rows, self.inputs),
+            self.examples.chunks.targets(rows),
+        )
+        if not self.mixup:
+            return inputs, targets
+        rng = np.random.default_rng([self.seed, self.epoch, *rows.tolist()])
+        shares = rng.beta(self.mixup, self.mixup, (len(rows), 1)).astype(np.float32)
+        others = rng.permutation(len(rows))
+
+        def mixed(values: np.ndarray) -> np.ndarray:
+            return shares * values + (1 - shares) * values[others]
+
+        return {name: mixed(values) for name, values in inputs.items()}, mixed(targets)
 
 
 class OrderedBatches(keras.utils.PyDataset):
     """Inputs of all chunks in order, without targets, for prediction."""
 
-    def __init__(self, examples: Examples, batch_size: int, *, waveform: bool):
+    def __init__(self, examples: Examples, batch_size: int, inputs: Iterable[str]):
         super().__init__()
-        self.examples, self.batch_size, self.waveform = examples, batch_size, waveform
+        self.examples, self.batch_size, self.inputs = examples, batch_size, list(inputs)
 
     def __len__(self) -> int:
         return -(-len(self.examples.chunks) // self.batch_size)
@@ -74,4 +106,4 @@ class OrderedBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int):
         start = index * self.batch_size
         rows = np.arange(start, min(start + self.batch_size, len(self.examples.chunks)))
-        return (self.examples.inputs(rows, self.waveform),)
+        return (self.examples.inputs(rows, self.inputs),)

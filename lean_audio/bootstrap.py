@@ -1,7 +1,12 @@
 """How sure a difference of mAP is: a paired bootstrap over clips."""
 
-import numpy as np
+from collections.abc import Iterator
 
+import numpy as np
+import pandas as pd
+
+DRAWS_SEED = 1  # of the resamples that all models share, so that any two can be paired
+DECIMALS = 6
 BLOCK = 50  # resamples at a time: bounds the memory to BLOCK x clips
 
 
@@ -15,17 +20,28 @@ def map_drop_interval(
     """
     if not targets.any():
         return None
-    rng = np.random.default_rng(seed)
-    clips = len(targets)
-    drops = []
-    for start in range(0, resamples, BLOCK):
-        count = min(BLOCK, resamples - start)
-        weights = rng.multinomial(clips, np.full(clips, 1 / clips), size=count)
-        drops.append(
-            weighted_map(targets, reference, weights) - weighted_map(targets, other, weights)
-        )
+    drops = [
+        weighted_map(targets, reference, weights) - weighted_map(targets, other, weights)
+        for weights in draw_clips(len(targets), resamples, seed)
+    ]
     low, high = np.nanpercentile(np.concatenate(drops), [2.5, 97.5])
     return float(low), float(high)
+
+
+def draw_clips(clips: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Blocks of (<= BLOCK, clips): how often each clip is drawn, with replacement."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, resamples, BLOCK):
+        yield rng.multinomial(clips, np.full(clips, 1 / clips), size=min(BLOCK, resamples - start))
+
+
+def resampled_map(targets: np.ndarray, scores: np.ndarray, resamples: int) -> pd.DataFrame:
+    """mAP: one row a resample of the clips, the same for every model; empty without labels."""
+    if not targets.any():
+        return pd.DataFrame({"mAP": []})
+    blocks = draw_clips(len(targets), resamples, DRAWS_SEED)
+    found = [weighted_map(targets, scores, weights) for weights in blocks]
+    return pd.DataFrame({"mAP": np.concatenate(found).round(DECIMALS)})
 
 
 def weighted_map(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -39,8 +39,8 @@ def measure(
 ) -> dict[str, Any]:
     """The content of metrics/<dataset>/device.json.
 
-    exact: (clips, classes) scores of float32 Keras; parts: folder of log_mel.tflite, the front
-    end, and yamnet.tflite, front end and backbone, which are timed with the schemes' files.
+    exact: (clips, classes) scores of float32 Keras; parts: folder of front_end.tflite and of
+    backbone.tflite, front end and backbone, which are timed with the schemes' files.
     """
     schemes = sorted(folder.glob("*.tflite"))
     targets = evaluation.targets()
@@ -60,8 +60,8 @@ def measure(
         "clips": len(targets),
         "processor": platform.machine(),
         "shipped": choose(quality, settings.max_drop),
-        "front_end": {"latency": latency["log_mel"]},
-        "yardstick": {"latency": latency["yamnet"]},
+        "front_end": {"latency": latency["front_end"]},
+        "yardstick": {"latency": latency["backbone"]},
         "schemes": {
             name: {**quality[name], "latency": latency[name], "peak_memory_mb": memory[name]}
             for name in quality

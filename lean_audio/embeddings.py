@@ -1,22 +1,28 @@
-"""YAMNet embeddings of every chunk, computed once and cached in shards."""
+"""The backbone's features of every chunk, computed once and cached in shards.
+
+A row is one chunk: its embedding and, after it, the averaged activations of embed.layers. What
+lies where in a row is said by features.json beside the shards, so readers need no parameters.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
 from lean_audio.audio import to_float
-from lean_audio.backbone import EMBEDDER_FILE, EMBEDDING_UNITS
+from lean_audio.backbone import EMBEDDER_FILE, EMBEDDING, FEATURES_FILE
 from lean_audio.chunks import count_rows, read_views, read_waveforms
 from lean_audio.cluster import LOCAL, content_key, map_shards
 from lean_audio.datasets import SPLITS
-from lean_audio.files import read_at, resumable_folder, sha256, whole
+from lean_audio.errors import LeanError
+from lean_audio.files import read_at, read_json, resumable_folder, sha256, whole, write_json
 from lean_audio.runtime import Runtime
 from lean_audio.sections import Embed
 
-ROW_BYTES = EMBEDDING_UNITS * 4
+LAYOUT_FILE = "layout.json"
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,6 @@ class EmbedJob:
     audio: Path
     yamnet: Path
     folder: Path
-    settings: Embed
 
 
 def shard_path(folder: Path, split: str, number: int) -> Path:
@@ -57,6 +62,10 @@ def embed(
             embed_shard, jobs, temporary, workers=workers, scheduler=scheduler, title="embed"
         ):
             pass
+        widths = read_json(yamnet / FEATURES_FILE)
+        write_json(
+            temporary / LAYOUT_FILE, {"shard_chunks": settings.shard_chunks, "widths": widths}
+        )
 
 
 def _key(audio: Path, yamnet: Path, settings: Embed) -> str:
@@ -72,7 +81,7 @@ def _key(audio: Path, yamnet: Path, settings: Embed) -> str:
 
 def _jobs(audio: Path, yamnet: Path, folder: Path, settings: Embed) -> list[EmbedJob]:
     return [
-        EmbedJob(split, number, start, stop, audio, yamnet, folder, settings)
+        EmbedJob(split, number, start, stop, audio, yamnet, folder)
         for split in SPLITS
         for number, (start, stop) in enumerate(
             _spans(count_rows(audio, split), settings.shard_chunks)
@@ -97,7 +106,7 @@ def embed_shard(job: EmbedJob) -> None:
 
 @lru_cache(maxsize=1)
 def open_embedder(yamnet: Path, run: Path | None = None) -> Runtime:
-    """(16000,) float32 to (1024,) float32, on one core.
+    """(16000,) float32 to (features,) float32, on one core; the first 1024 are the embedding.
 
     run: tells runs apart, for a cluster's workers outlive one and the file may change.
     """
@@ -106,16 +115,32 @@ def open_embedder(yamnet: Path, run: Path | None = None) -> Runtime:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Cached embeddings of one split, row by row with its chunk table."""
+    """Cached features of one split, row by row with its chunk table."""
 
     folder: Path
     split: str
-    shard_chunks: int
 
-    def rows(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(rows, 1024) float32, read from disk by position."""
-        embeddings = np.empty((len(rows), EMBEDDING_UNITS), "<f4")
-        for embedding, row in zip(embeddings, rows, strict=True):
-            number, position = divmod(int(row), self.shard_chunks)
-            read_at(shard_path(self.folder, self.split, number), position * ROW_BYTES, embedding)
-        return embeddings
+    @cached_property
+    def _layout(self) -> tuple[int, dict[str, tuple[int, int]], int]:
+        """Chunks in a shard; feature -> its first byte in a row and its width; bytes of a row."""
+        layout = read_json(self.folder / LAYOUT_FILE)
+        widths = layout["widths"]
+        ends = [4 * end for end in accumulate(widths.values(), initial=0)]
+        places = dict(zip(widths, zip(ends, widths.values(), strict=False), strict=True))
+        return layout["shard_chunks"], places, ends[-1]
+
+    def rows(self, rows: Sequence[int] | np.ndarray, feature: str = EMBEDDING) -> np.ndarray:
+        """(rows, width of the feature) float32, read from disk by position.
+
+        Raises LeanError for a feature that is not cached.
+        """
+        shard_chunks, places, row_bytes = self._layout
+        if feature not in places:
+            raise LeanError(f"{self.folder} holds no {feature!r}, only {', '.join(places)}")
+        start, width = places[feature]
+        values = np.empty((len(rows), width), "<f4")
+        for value, row in zip(values, rows, strict=True):
+            number, position = divmod(int(row), shard_chunks)
+            path = shard_path(self.folder, self.split, number)
+            read_at(path, position * row_bytes + start, value)
+        return values

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lean_audio.backbone import Backbone
 from lean_audio.batches import Examples
+from lean_audio.bootstrap import resampled_map
 from lean_audio.curves import curve_labels, precision_recall, reliability
 from lean_audio.files import whole, write_csv
 from lean_audio.metrics import evaluate_scores
@@ -49,19 +51,22 @@ class Result:
 
 def evaluate(
     variant: Variant,
+    backbone: Backbone,
     weights: Path,
     examples: Examples,
     train_targets: np.ndarray,
     settings: Evaluate,
+    resamples: int,
 ) -> Result:
     """Load the head's weights, score every evaluation clip, compute the metrics.
 
-    train_targets: (training clips, classes) 0/1, to be counted beside each class's metrics.
+    train_targets: (training clips, classes) 0/1, to be counted beside each class's metrics;
+    resamples: of the clips, on each of which the mAP is taken.
     Raises LeanError for an unknown label in settings.curve_classes.
     """
     vocabulary, targets = examples.chunks.vocabulary, examples.chunks.clip_targets
     shown = curve_labels(settings.curve_classes, targets, vocabulary)
-    model = build_head(variant, len(vocabulary))
+    model = build_head(variant, len(vocabulary), backbone)
     model.load_weights(weights)
     scores = score_clips(model, examples, settings.batch_size)
     evaluation = evaluate_scores(targets, scores, vocabulary)
@@ -69,6 +74,7 @@ def evaluate(
         "classes": evaluation.classes.assign(train_clips=train_targets.sum(axis=0)),
         "pr": precision_recall(targets, scores, vocabulary, shown),
         "reliability": reliability(targets, scores, settings.reliability_bins),
+        "resampled": resampled_map(targets, scores, resamples),
     }
-    parameters = count_parameters(variant, len(vocabulary))
+    parameters = count_parameters(variant, len(vocabulary), backbone)
     return Result(scores, tables, evaluation.summary, parameters)

@@ -16,11 +16,11 @@ import pandas as pd
 import soundfile
 
 from lean_audio.audio import SAMPLE_RATE_HZ
+from lean_audio.backbone import Backbone
 from lean_audio.batches import Examples
 from lean_audio.chunks import SAMPLE_BYTES, Chunks, shard_path
 from lean_audio.files import read_at, whole_folder, write_text
 from lean_audio.model import FRAME_SAMPLES, STEPS, build_head
-from lean_audio.scoring import hears_waveform
 from lean_audio.sections import ExampleClips, Variant
 from lean_audio.spectrogram import MAX_HZ, save_spectrogram
 from lean_audio.views import CHUNK_SAMPLES
@@ -35,6 +35,7 @@ class Trained:
     name: str
     variant: Variant
     weights: Path
+    backbone: Backbone
 
     @property
     def attends(self) -> bool:
@@ -42,7 +43,7 @@ class Trained:
 
     def open(self, classes: int) -> keras.Model:
         """Outputs: scores (batch, classes) and, if it attends, attention (batch, 40)."""
-        head = build_head(self.variant, classes)
+        head = build_head(self.variant, classes, self.backbone)
         head.load_weights(self.weights)
         outputs = {"scores": head.output}
         if self.attends:
@@ -105,7 +106,7 @@ def describe(data: Examples, clip: int, model: keras.Model, labels: int) -> dict
     rows = np.flatnonzero(chunks.clip_of_chunk == clip)
     starts = chunks.index["offset"].to_numpy()[rows] - about["offset"]
     lengths = chunks.index["samples"].to_numpy()[rows]
-    outputs = model.predict_on_batch(data.inputs(rows, hears_waveform(model)))
+    outputs = model.predict_on_batch(data.inputs(rows, model.input))
     attention = None
     if "attention" in outputs:
         attention = _rounded(

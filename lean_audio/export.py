@@ -4,7 +4,7 @@ Batch 1 and built-in operations only. The wave encoder is computed by LoopBiLSTM
 Keras's layer gives in half the time: on a phone's one core the recurrent part is most of the cost.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -12,14 +12,13 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from lean_audio.backbone import EMBEDDER_FILE
-from lean_audio.files import whole
-from lean_audio.logmel import LogMel
-from lean_audio.model import build_head
+from lean_audio.backbone import EMBEDDER_FILE, EMBEDDING, FEATURES_FILE, Backbone
+from lean_audio.files import whole, write_json
+from lean_audio.model import build_head, with_layers
+from lean_audio.pretrained import load_pretrained
 from lean_audio.sections import Variant
 from lean_audio.tflite_file import with_named_ends
 from lean_audio.views import CHUNK_SAMPLES
-from lean_audio.yamnet import load_yamnet
 
 
 class LoopBiLSTM(keras.layers.Layer):
@@ -73,38 +72,60 @@ class LoopBiLSTM(keras.layers.Layer):
 
 
 def export_tagger(
-    variant: Variant, classes: int, yamnet: Path, head: Path, mean_normalization: bool
+    variant: Variant, classes: int, backbone: Backbone, pretrained: Path, head: Path
 ) -> bytes:
-    """waveform (1, 16000) in [-1, 1) to scores (1, classes)."""
-    trained = build_head(variant, classes)
+    """waveform (1, 16000) in [-1, 1) to scores (1, classes).
+
+    pretrained: folder of the backbone's weights; head: file of the trained head's.
+    """
+    trained = build_head(variant, classes, backbone)
     trained.load_weights(head)
-    model = build_head(variant, classes, LoopBiLSTM)
+    model = build_head(variant, classes, backbone, LoopBiLSTM)
     model.set_weights(trained.get_weights())
-    backbone, log_mel = load_yamnet(yamnet), LogMel(mean_normalization)
+    if variant.backbone != "frozen":
+        return _convert(lambda waveform: model({"waveform": waveform}, training=False))
+    features = _extractor(backbone, pretrained, variant.layers)
 
     def tag(waveform):
-        inputs = {"embedding": backbone(log_mel(waveform), training=False), "waveform": waveform}
+        inputs = {**features(waveform), "waveform": waveform}
         return model({name: inputs[name] for name in model.input}, training=False)
 
     return _convert(tag)
 
 
-def write_embedder(yamnet: Path, mean_normalization: bool) -> None:
-    """Beside the weights, what the embed stage runs: in LiteRT, half as fast again as in Keras."""
-    with whole(yamnet / EMBEDDER_FILE) as temporary:
-        temporary.write_bytes(export_backbone(yamnet, mean_normalization))
+def _extractor(backbone: Backbone, pretrained: Path, layers: Sequence[str]) -> Callable:
+    """(1, 16000) to the features by name, (1, width) each."""
+    network = with_layers(load_pretrained(backbone, pretrained), layers)
+    front_end = backbone.front_end()
+    return lambda waveform: network(front_end(waveform), training=False)
 
 
-def export_backbone(yamnet: Path, mean_normalization: bool = False) -> bytes:
-    """Plain YAMNet: waveform (1, 16000) to embedding (1, 1024)."""
-    backbone, log_mel = load_yamnet(yamnet), LogMel(mean_normalization)
-    return _convert(lambda waveform: backbone(log_mel(waveform), training=False))
+def write_embedder(backbone: Backbone, folder: Path, layers: Sequence[str]) -> None:
+    """Beside the weights, what the embed stage runs: in LiteRT, half as fast again as in Keras.
+
+    layers: of which the averaged activations are cached too.
+    """
+    names = (EMBEDDING, *layers)
+    with whole(folder / EMBEDDER_FILE) as temporary:
+        temporary.write_bytes(export_features(backbone, folder, layers))
+    write_json(folder / FEATURES_FILE, {name: backbone.units[name] for name in names})
 
 
-def export_log_mel() -> bytes:
-    """The front end alone: waveform (1, 16000) to patch (1, 96, 64)."""
-    log_mel = LogMel()
-    return _convert(lambda waveform: log_mel(waveform))
+def export_features(backbone: Backbone, folder: Path, layers: Sequence[str] = ()) -> bytes:
+    """waveform (1, 16000) to the embedding and, after it, the averages of the layers (1, width)."""
+    extract = _extractor(backbone, folder, layers)
+
+    def features(waveform):
+        found = extract(waveform)
+        return tf.concat([found[name] for name in (EMBEDDING, *layers)], -1)
+
+    return _convert(features if layers else lambda waveform: extract(waveform)[EMBEDDING])
+
+
+def export_front_end(backbone: Backbone) -> bytes:
+    """waveform (1, 16000) to patch."""
+    front_end = backbone.front_end()
+    return _convert(lambda waveform: front_end(waveform))
 
 
 def _convert(function: Callable) -> bytes:

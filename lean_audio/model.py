@@ -1,20 +1,21 @@
 """The heads of the ablation: projection, wave encoder, cross attention (paper, III-B to III-E).
 
-Backend-neutral Keras 3. The backbone is frozen and its embeddings are cached, so a variant's
-trainable model takes an embedding and, if it has a wave encoder, the chunk's waveform.
+Backend-neutral Keras 3. A frozen backbone's features are cached, so a variant's trainable model
+takes those and, if it has a wave encoder, the chunk's waveform; one that trains its backbone takes
+the waveform alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import layers, ops
 
-from lean_audio.backbone import EMBEDDING_UNITS
+from lean_audio.backbone import EMBEDDING, Backbone
 from lean_audio.sections import Variant
 from lean_audio.views import CHUNK_SAMPLES
-from lean_audio.yamnet import build_yamnet
 
 FRAME_SAMPLES = 400  # 25 ms, no overlap
+BACKBONE_LAYER = "backbone"
 STEPS = CHUNK_SAMPLES // FRAME_SAMPLES  # 40
 
 
@@ -27,23 +28,68 @@ def bilstm(units: int, sequences: bool, name: str) -> layers.Bidirectional:
 Recurrent = Callable[[int, bool, str], keras.Layer]
 
 
-def build_head(variant: Variant, classes: int, recurrent: Recurrent = bilstm) -> keras.Model:
-    """Inputs: embedding (batch, 1024)[, waveform (batch, 16000)]; output: scores (batch, classes).
+def build_head(
+    variant: Variant, classes: int, backbone: Backbone, recurrent: Recurrent = bilstm
+) -> keras.Model:
+    """Scores (batch, classes) of features by name (batch, width) and waveform (batch, 16000).
 
+    Which of them the model takes is said by model.input.
     recurrent: makes the wave encoder's layers; another one may compute the same in another way.
-    Raises nothing of its own: Variant has checked that the parts fit.
+    Raises LeanError for a layer that the backbone does not have; Variant has checked the rest.
     """
-    embedding = keras.Input((EMBEDDING_UNITS,), name="embedding")
-    inputs, features = {"embedding": embedding}, embedding
+    inputs = _inputs(variant, backbone)
+    features = _features(variant, backbone, inputs)
+    if variant.normalization:
+        features = layers.BatchNormalization(center=False, scale=False, name="norm")(features)
     if variant.projection_units:
-        features = layers.Dense(variant.projection_units, name="projection")(embedding)
+        activation = variant.activation
+        projection = layers.Dense(variant.projection_units, activation, name="projection")
+        features = projection(features)
     if variant.encoder_units:
-        inputs["waveform"] = keras.Input((CHUNK_SAMPLES,), name="waveform")
         context = _context(variant, features, inputs["waveform"], recurrent)
         features = layers.Concatenate(name="joint")([features, context])
+    if variant.dropout:
+        features = layers.Dropout(variant.dropout, name="dropout")(features)
     # float32 whatever the policy: 16 bits cannot tell scores near 1 from 1
     scores = layers.Dense(classes, activation="sigmoid", dtype="float32", name="scores")(features)
     return keras.Model(inputs, scores, name="head")
+
+
+def _inputs(variant: Variant, backbone: Backbone) -> dict[str, keras.KerasTensor]:
+    backbone.require(variant.layers)
+    frozen = variant.backbone == "frozen"
+    names = (EMBEDDING, *variant.layers) if frozen else ()
+    inputs = {name: keras.Input((backbone.units[name],), name=name) for name in names}
+    if variant.encoder_units or not frozen:
+        inputs["waveform"] = keras.Input((CHUNK_SAMPLES,), name="waveform")
+    return inputs
+
+
+def _features(variant: Variant, backbone: Backbone, inputs: dict[str, keras.KerasTensor]):
+    """(batch, width): the embedding and the averaged activations of variant.layers."""
+    if variant.backbone != "frozen":
+        network = with_layers(backbone.build(), variant.layers)
+        inputs = network(backbone.front_end()(inputs["waveform"]))
+    features = [inputs[name] for name in (EMBEDDING, *variant.layers)]
+    return layers.Concatenate(name="features")(features) if variant.layers else features[0]
+
+
+def with_layers(model: keras.Model, names: Sequence[str]) -> keras.Model:
+    """A backbone that gives its embedding and, of each named layer, the activations' average.
+
+    Over time and frequency: (batch, width). Its weights are those of `model`, in their order.
+    """
+    outputs = {EMBEDDING: model.output}
+    for name in names:
+        activations = model.get_layer(name).output
+        pooled = layers.GlobalAveragePooling2D(name=f"{name}_average")
+        outputs[name] = pooled(activations) if len(activations.shape) > 2 else activations
+    return keras.Model(model.input, outputs, name=BACKBONE_LAYER)
+
+
+def backbone_of(head: keras.Model) -> keras.Model:
+    """The part that `with_layers` made; for variants that train their backbone."""
+    return head.get_layer(BACKBONE_LAYER)
 
 
 def _context(variant: Variant, projected, waveform, recurrent: Recurrent):
@@ -103,6 +149,7 @@ def _attend(energy, encoded):
     return ops.einsum("bt,btd->bd", weights, encoded), weights
 
 
-def count_parameters(variant: Variant, classes: int) -> int:
+def count_parameters(variant: Variant, classes: int, backbone: Backbone) -> int:
     """Of the whole network: backbone (with batch-norm statistics) and head."""
-    return build_yamnet().count_params() + build_head(variant, classes).count_params()
+    head = build_head(variant, classes, backbone).count_params()
+    return head + (backbone.build().count_params() if variant.backbone == "frozen" else 0)

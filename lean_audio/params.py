@@ -11,6 +11,7 @@ from lean_audio.archives import ArchiveRoot
 from lean_audio.errors import LeanError
 from lean_audio.paths import Paths
 from lean_audio.sections import (
+    Ablation,
     Attention,
     Cluster,
     Compute,
@@ -34,9 +35,12 @@ class Params(Frozen):
     dataset: DatasetName
     attention: Attention
     seed: Seed
+    backbone: Path
     datasets: Datasets
     yamnet: Yamnet
     variants: dict[str, Variant]
+    ingredients: dict[str, Variant]
+    ablation: Ablation
     prepare: Prepare
     embed: Embed
     train: Train
@@ -64,6 +68,55 @@ class Params(Frozen):
                 f"{', '.join(self.variants)}"
             )
         return self
+
+    @model_validator(mode="after")
+    def models_fit(self) -> "Params":
+        for name, variant in self._models.items():
+            if unknown := set(variant.layers) - set(self.embed.layers):
+                raise ValueError(
+                    f"{name} takes layers that embed.layers does not cache: "
+                    f"{', '.join(sorted(unknown))}; it has {', '.join(self.embed.layers)}"
+                )
+            self.recipe(name)
+        for name, variant in self.ingredients.items():
+            if variant.after not in self._models:
+                raise ValueError(
+                    f"ingredients.{name}.after: {variant.after!r} is not one of "
+                    f"{', '.join(self._models)}"
+                )
+        if both := set(self.variants) & set(self.ingredients):
+            raise ValueError(f"{', '.join(sorted(both))}: in variants and in ingredients")
+        return self
+
+    @model_validator(mode="after")
+    def study_fits(self) -> "Params":
+        if self.seed in self.ablation.seeds:
+            raise ValueError(
+                f"ablation.seeds has {self.seed}, which is `seed`: every variant is trained with "
+                "that anyway"
+            )
+        if unknown := set(self.ablation.costs) - set(self._models):
+            raise ValueError(
+                f"ablation.costs names {', '.join(sorted(unknown))}, which is not one of "
+                f"{', '.join(self._models)}"
+            )
+        return self
+
+    @property
+    def _models(self) -> dict[str, Variant]:
+        return self.variants | self.ingredients
+
+    def recipe(self, name: str) -> Train:
+        """How a variant or ingredient is trained: the section `train` with its own settings."""
+        own = self._models[name].train
+        try:
+            return Train.model_validate(self.train.model_dump() | own)
+        except ValidationError as error:
+            (fault, *_) = error.errors()
+            key = fault["loc"][-1]
+            raise ValueError(
+                f"{name}, train.{key}: {own.get(str(key))!r}: {fault['msg']}"
+            ) from None
 
     @property
     def headline(self) -> str:
@@ -94,6 +147,12 @@ class Params(Frozen):
         if name not in self.variants:
             raise LeanError(f"variant: {name!r} is not one of {', '.join(self.variants)}")
         return self.variants[name]
+
+    def model(self, name: str) -> Variant:
+        """A variant or an ingredient; raises LeanError for another name."""
+        if name not in self._models:
+            raise LeanError(f"model: {name!r} is not one of {', '.join(self._models)}")
+        return self._models[name]
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -57,5 +57,12 @@ class Paths:
     def tracked(self) -> Path:
         return self.mlruns / "tracked.json"
 
+    def study(self, model: str, seed: int) -> Path:
+        """Of one training beside that with `seed`, without suffix."""
+        return self.metrics / "study" / f"{model}-{seed}"
+
+    def cost(self, model: str) -> Path:
+        return self.metrics / "study" / f"{model}.cost.json"
+
     def scores(self, variant: str) -> Path:
         return self.data / "scores" / f"{variant}.npy"

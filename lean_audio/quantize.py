@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from lean_audio.audio import SAMPLE_RATE_HZ, to_float
+from lean_audio.backbone import load_backbone
 from lean_audio.calibration import best_thresholds, platt
-from lean_audio.device_scoring import Clips, score_file, some_clips
+from lean_audio.device_scoring import PARTS_FOLDER, Clips, score_file, some_clips
 from lean_audio.errors import LeanError
 from lean_audio.files import whole, whole_folder
 from lean_audio.probing import probe
@@ -28,20 +29,23 @@ from lean_audio.views import CHUNK_SAMPLES
 from lean_audio.workers import open_pool
 
 CARD_FILE = "lean.json"
-PARTS_FOLDER = "parts"  # of the network, to be timed: log_mel.tflite, and yamnet.tflite on top
 CALIBRATION_CHUNKS = 100
 PROBED = {"selective_int8": "dynamic", "int4": "int4"}  # scheme -> what some groups become
 
 
 @dataclass(frozen=True)
 class Source:
-    """What the files are made from. variant's name, its parts, and where its weights are."""
+    """What the files are made from.
+
+    backbone: the Python file that defines it, and embed.mean_normalization, as in params.yaml;
+    pretrained: folder of its weights; head: file of the trained head's.
+    """
 
     name: str
     variant: Variant
-    yamnet: Path
+    backbone: tuple[Path, bool]
+    pretrained: Path
     head: Path
-    mean_normalization: bool
 
 
 @dataclass(frozen=True)
@@ -147,17 +151,14 @@ def apart(works: Iterable[Callable[[], object]]) -> Iterator[str | None]:
 
 
 def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
-    from lean_audio.export import export_backbone, export_log_mel, export_tagger
+    from lean_audio.export import export_features, export_front_end, export_tagger
 
-    model.write_bytes(
-        export_tagger(
-            source.variant, classes, source.yamnet, source.head, source.mean_normalization
-        )
-    )
+    backbone, pretrained = load_backbone(*source.backbone), source.pretrained
+    model.write_bytes(export_tagger(source.variant, classes, backbone, pretrained, source.head))
     parts = folder / PARTS_FOLDER
     parts.mkdir()
-    (parts / "log_mel.tflite").write_bytes(export_log_mel())
-    (parts / "yamnet.tflite").write_bytes(export_backbone(source.yamnet))
+    (parts / "front_end.tflite").write_bytes(export_front_end(backbone))
+    (parts / "backbone.tflite").write_bytes(export_features(backbone, pretrained))
 
 
 def _card(pool: ProcessPoolExecutor, model: Path, validation: Clips, known: dict[str, Any]) -> Card:

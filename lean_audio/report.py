@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from lean_audio import charts, charts_report, paper
 from lean_audio.chart_style import key
 from lean_audio.files import write_text
+from lean_audio.report_beyond import beyond, row_of
 from lean_audio.report_classes import (
     MOST,
     TOLERANCE,
@@ -37,6 +38,7 @@ from lean_audio.sections import Attention
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGES = ("report.md", "model_card.md", "index.html")
+PLUS = "plus"  # our own variant, in the README beside the paper's
 BASELINE = "yamnet-projection"  # what the headline is compared with at first
 
 
@@ -185,6 +187,7 @@ def render(metrics_dir: Path, examples_dir: Path, out_dir: Path, attention: Atte
     """Write the pages into `out_dir`; `attention` names the headline variant."""
     measured = read_measured(metrics_dir)
     content = {**summarize(measured, attention), "device": read_device(metrics_dir)}
+    content["beyond"] = beyond(metrics_dir)
     content["examples"] = read_examples(examples_dir)
     content |= {"drawn": draw(content), "script_data": for_script(content)}
     pages = {name: _render_template(f"{name}.j2", content) for name in PAGES}
@@ -194,6 +197,13 @@ def render(metrics_dir: Path, examples_dir: Path, out_dir: Path, attention: Atte
 
 def results_table(metrics_dirs: Sequence[Path]) -> str:
     """The README's table: the paper's parameters and mAP, and our mAP on each dataset."""
-    read = [(read_summary(folder), read_device(folder)) for folder in metrics_dirs]
-    runs = [{**caveats(run), "measured": run, "device": device} for run, device in read]
+    runs = [
+        {
+            **caveats(summary := read_summary(folder)),
+            "measured": summary,
+            "device": read_device(folder),
+            "plus": row_of(PLUS, beyond(folder)),
+        }
+        for folder in metrics_dirs
+    ]
     return _render_template("results.md.j2", {"runs": runs, "paper": paper})

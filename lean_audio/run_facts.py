@@ -24,7 +24,7 @@ def training_inputs(params: Params, variant: str) -> str:
         "dataset": params.dataset,
         "seed": params.seed,
         "variant": [variant, params.variant(variant).model_dump()],
-        "train": params.train.model_dump(),
+        "train": params.recipe(variant).model_dump(),
     }
     return hashlib.sha256(json.dumps([settings, data], sort_keys=True).encode()).hexdigest()
 
@@ -86,7 +86,7 @@ def run_params(params: Params, variant: str) -> dict[str, str]:
         "prepare": params.prepare.model_dump(),
         "embed": params.embed.model_dump(),
         "variant": {"name": variant, **params.variant(variant).model_dump()},
-        "train": params.train.model_dump(),
+        "train": params.recipe(variant).model_dump(),
     }
     return dict(_flat(sections))
 

@@ -6,16 +6,12 @@ import numpy as np
 from lean_audio.batches import Examples, OrderedBatches
 
 
-def hears_waveform(model: keras.Model) -> bool:
-    return "waveform" in model.input
-
-
 def score_clips(model: keras.Model, examples: Examples, batch_size: int) -> np.ndarray:
     """(clips, classes) float32, batch by batch: memory grows with clips, not with chunks."""
     clip_of_chunk = examples.chunks.clip_of_chunk
     clips = len(examples.chunks.clips)
     sums = np.zeros((clips, model.output.shape[-1]))
-    batches = OrderedBatches(examples, batch_size, waveform=hears_waveform(model))
+    batches = OrderedBatches(examples, batch_size, model.input)
     for index in range(len(batches)):
         scores = keras.ops.convert_to_numpy(model.predict_on_batch(*batches[index]))
         start = index * batch_size

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -86,12 +86,17 @@ class Prepare(Frozen):
 class Embed(Frozen):
     shard_chunks: Positive
     mean_normalization: bool
+    layers: tuple[str, ...]  # of the backbone, averaged and cached beside the embedding
 
 
 class Train(Frozen):
     epochs: Positive
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0, lt=1e6)]
+    schedule: Literal["constant", "cosine"]
+    weight_decay: Annotated[float, Field(ge=0, lt=1)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    mixup: Annotated[float, Field(ge=0, lt=100)]
     strategy: Literal["auto", "single", "mirrored", "multiworker"]
     mixed_precision: bool
 
@@ -121,12 +126,24 @@ class ExampleClips(Frozen):
 
 
 class Variant(Frozen):
-    """One row of the ablation (paper, III-B to III-E); 0 units: the part is left out."""
+    """A model and how it is trained (paper, III-B to III-E); a part not named is left out.
+
+    train: settings that replace those of the section `train`. after: another model, from which
+    this one differs in one respect; change: what that is, for the table of ingredients.
+    """
 
     projection_units: Annotated[int, Field(ge=0)]
     encoder_units: Annotated[int, Field(ge=0)]
     attention: Attention
     attention_units: Annotated[int, Field(ge=0)]
+    backbone: Literal["frozen", "finetuned", "scratch"] = "frozen"
+    layers: tuple[str, ...] = ()  # of the backbone, averaged and set beside the embedding
+    normalization: bool = False  # of the features, by batch norm
+    activation: Literal["linear", "relu"] = "linear"  # of the projection
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of what the scores are made from
+    train: dict[str, Any] = {}
+    after: str = ""
+    change: str = ""
 
     @model_validator(mode="after")
     def parts_fit(self) -> "Variant":
@@ -142,6 +159,22 @@ class Variant(Frozen):
         if (self.attention == "bahdanau") != bool(self.attention_units):
             raise ValueError("attention_units is above 0 for bahdanau and 0 for the others")
         return self
+
+    def about(self) -> dict[str, str]:
+        """What a table of ingredients says of it."""
+        return {"after": self.after, "change": self.change} if self.after else {}
+
+
+class Ablation(Frozen):
+    """With which seeds, `seed` apart, variants and ingredients are trained and evaluated.
+
+    costs: the models whose size and time on a device are measured.
+    """
+
+    seeds: tuple[Seed, ...]
+    ingredient_seeds: tuple[Seed, ...]
+    costs: tuple[str, ...]
+    resamples: Positive
 
 
 class Quantize(Frozen):

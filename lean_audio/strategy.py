@@ -210,12 +210,14 @@ def _replicated_step(strategy, model: keras.Model):
     import tensorflow as tf
 
     optimizer, variables = model.optimizer, model.trainable_variables
+    smoothing = model.loss.label_smoothing
     with strategy.scope():
         optimizer.build(variables)
 
     def on_replica(inputs, targets, weights):
         with tf.GradientTape() as tape:
-            losses = keras.losses.binary_crossentropy(targets, model(inputs, training=True))
+            scores = model(inputs, training=True)
+            losses = keras.losses.binary_crossentropy(targets, scores, label_smoothing=smoothing)
             loss = tf.reduce_sum(losses * weights)
             scaled = optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, variables)

@@ -1,8 +1,9 @@
 """Train one variant on cached embeddings (paper, III-F)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,12 +11,14 @@ import keras
 import numpy as np
 import pandas as pd
 
+from lean_audio.backbone import Backbone
 from lean_audio.batches import Examples, ShuffledBatches
 from lean_audio.errors import LeanError
 from lean_audio.files import whole
 from lean_audio.metrics import mean_average_precision
-from lean_audio.model import build_head
-from lean_audio.scoring import hears_waveform, score_clips
+from lean_audio.model import backbone_of, build_head
+from lean_audio.pretrained import load_pretrained
+from lean_audio.scoring import score_clips
 from lean_audio.sections import Train, Variant
 from lean_audio.strategy import count_replicas, fit, make_deterministic, open_strategy, scope
 
@@ -90,6 +93,8 @@ def train(
     training: Examples,
     validation: Examples,
     settings: Train,
+    backbone: Backbone,
+    pretrained: Path,
     *,
     seed: int,
     score_batch_size: int,
@@ -97,7 +102,7 @@ def train(
 ) -> TrainingRun:
     """Adam on binary cross-entropy; keeps the epoch with the best validation PR-AUC.
 
-    settings.batch_size is of all devices together.
+    settings.batch_size is of all devices together. pretrained: folder of the backbone's weights.
     Raises LeanError when no validation clip has a label, when the loss is not finite, or when the
     devices of settings.strategy are not there.
     """
@@ -105,30 +110,52 @@ def train(
         raise LeanError("split val: no clip has a label, so no epoch can be called the best")
     strategy = open_strategy(settings.strategy)  # before anything else is computed
     make_deterministic(seed)
-    head = build_head(variant, len(training.chunks.vocabulary))
-    model = trainee(head, variant, settings, strategy)
-    batches = ShuffledBatches(training, settings.batch_size, seed, waveform=hears_waveform(head))
+    head = build_head(variant, len(training.chunks.vocabulary), backbone)
+    if variant.backbone == "finetuned":
+        backbone_of(head).set_weights(load_pretrained(backbone, pretrained).get_weights())
+    batches = ShuffledBatches(training, settings.batch_size, seed, head.input, settings.mixup)
+    steps = len(batches) * settings.epochs
+    model = trainee(
+        head, partial(build_head, variant, backbone=backbone), settings, strategy, steps
+    )
     best = BestEpoch(head, validation, score_batch_size)
     logs = fit(strategy, model, batches, settings.epochs, [best, *callbacks])
     return TrainingRun(head, _history(logs), count_replicas(strategy))
 
 
 def trainee(
-    head: keras.Model, variant: Variant, settings: Train, strategy: Any | None
+    head: keras.Model,
+    build: Callable[[int], keras.Model],
+    settings: Train,
+    strategy: Any | None,
+    steps: int,
 ) -> keras.Model:
-    """What is trained, compiled: the head, or its copy on several devices or in 16 bits."""
+    """What is trained, compiled: the head, or its copy on several devices or in 16 bits.
+
+    build: makes a head for so many classes; steps: of the whole training.
+    """
     classes = head.output.shape[-1]
-    rate = settings.learning_rate
     with scope(strategy), precision(settings.mixed_precision):
         model = head
         if strategy is not None or settings.mixed_precision:
-            model = build_head(variant, classes)
+            model = build(classes)
             model.set_weights(head.get_weights())
         scale = LOSS_SCALE * classes * settings.batch_size**0.5
-        scale = scale if settings.mixed_precision else None
-        optimizer = keras.optimizers.Adam(rate, loss_scale_factor=scale)
-        model.compile(optimizer, "binary_crossentropy", auto_scale_loss=False)
+        optimizer = _optimizer(settings, steps, scale if settings.mixed_precision else None)
+        loss = keras.losses.BinaryCrossentropy(label_smoothing=settings.label_smoothing)
+        model.compile(optimizer, loss, auto_scale_loss=False)
     return model
+
+
+def _optimizer(settings: Train, steps: int, loss_scale: float | None) -> keras.Optimizer:
+    rate = settings.learning_rate
+    if settings.schedule == "cosine":  # from the rate down to 0
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    if settings.weight_decay:
+        return keras.optimizers.AdamW(
+            rate, weight_decay=settings.weight_decay, loss_scale_factor=loss_scale
+        )
+    return keras.optimizers.Adam(rate, loss_scale_factor=loss_scale)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Show a few evaluation clips, drawn by chance, and what the headlined variant makes of them."""
 
+from lean_audio.backbone import load_backbone
 from lean_audio.batches import open_examples
 from lean_audio.datasets import load_dataset
 from lean_audio.errors import run_stage
@@ -15,9 +16,9 @@ def main() -> None:
         paths.embeddings,
         "eval",
         load_dataset(paths.clips).vocabulary,
-        params.embed.shard_chunks,
     )
-    trained = Trained(name, params.variant(name), paths.weights(name))
+    backbone = load_backbone(params.backbone, params.embed.mean_normalization)
+    trained = Trained(name, params.variant(name), paths.weights(name), backbone)
     write_examples(
         paths.examples,
         data,

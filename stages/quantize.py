@@ -16,9 +16,9 @@ def main() -> None:
         Source(
             name,
             params.variant(name),
+            (params.backbone, params.embed.mean_normalization),
             paths.yamnet,
             paths.weights(name),
-            params.embed.mean_normalization,
         ),
         all_clips(paths.audio, "val", load_dataset(paths.clips).vocabulary),
         paths.device,

@@ -1,8 +1,9 @@
-"""Train one ablation variant on cached embeddings."""
+"""Train one ablation variant on cached features."""
 
 import sys
 from functools import partial
 
+from lean_audio.backbone import load_backbone
 from lean_audio.batches import open_examples
 from lean_audio.datasets import load_dataset
 from lean_audio.errors import run_stage
@@ -15,14 +16,13 @@ from lean_audio.training import train
 
 def main(variant: str) -> None:
     params = load_params()
-    head, settings, paths = params.variant(variant), params.train, params.paths
+    model, settings, paths = params.variant(variant), params.recipe(variant), params.paths
+    backbone = load_backbone(params.backbone, params.embed.mean_normalization)
     vocabulary = load_dataset(paths.clips).vocabulary
-    splits = (
-        open_examples(paths.audio, paths.embeddings, split, vocabulary, params.embed.shard_chunks)
-        for split in ("train", "val")
-    )
+    opened = partial(open_examples, paths.audio, paths.embeddings, vocabulary=vocabulary)
+    splits = opened("train"), opened("val")
     sizes = {"seed": params.seed, "score_batch_size": params.evaluate.batch_size}
-    work = partial(train, head, *splits, settings, **sizes)
+    work = partial(train, model, *splits, settings, backbone, paths.yamnet, **sizes)
     if not is_chief(settings.strategy):
         work()  # for the chief, which writes what comes out
         return
@@ -31,7 +31,8 @@ def main(variant: str) -> None:
         run.save_weights(paths.weights(variant))
     write_csv(paths.metrics / f"{variant}.history.csv", run.history)
     facts = {"seed": params.seed, "best_epoch": run.best_epoch, "replicas": run.replicas}
-    write_json(paths.metrics / f"{variant}.training.json", settings.model_dump() | facts)
+    about = settings.model_dump() | facts | model.about()
+    write_json(paths.metrics / f"{variant}.training.json", about)
 
 
 if __name__ == "__main__":

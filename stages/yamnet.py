@@ -1,15 +1,18 @@
-"""Obtain YAMNet's weights and say where they came from; make of them what embeds chunks."""
+"""Obtain the backbone's weights and say where they came from; make of them what embeds chunks."""
 
+from lean_audio.backbone import load_backbone
 from lean_audio.errors import run_stage
 from lean_audio.export import write_embedder
 from lean_audio.params import load_params
-from lean_audio.yamnet import obtain
+from lean_audio.pretrained import obtain
 
 
 def main() -> None:
     params = load_params()
-    obtain(params.yamnet, synthetic=params.synthetic, folder=params.paths.yamnet)
-    write_embedder(params.paths.yamnet, params.embed.mean_normalization)
+    backbone = load_backbone(params.backbone, params.embed.mean_normalization)
+    backbone.require(params.embed.layers)
+    obtain(backbone, params.yamnet, synthetic=params.synthetic, folder=params.paths.yamnet)
+    write_embedder(backbone, params.paths.yamnet, params.embed.layers)
 
 
 if __name__ == "__main__":

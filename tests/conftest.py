@@ -66,6 +66,13 @@ def params() -> Params:
     return load_params(ROOT / "params.yaml")
 
 
+@pytest.fixture(scope="session")
+def backbone(params):
+    from lean_audio.backbone import load_backbone
+
+    return load_backbone(params.backbone, mean_normalization=False)
+
+
 @pytest.fixture
 def layout(tmp_path) -> Path:
     """Four clips: a and b to train, c to validate, d to evaluate."""

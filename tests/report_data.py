@@ -55,9 +55,12 @@ def write_csv(path: Path, columns: str, rows: Sequence[Sequence[object]]) -> Non
         csv.writer(file).writerows([columns.split(","), *rows])
 
 
-def write_variant(folder: Path, variant: str, metrics: Mapping[str, Any]) -> None:
+def write_variant(
+    folder: Path, variant: str, metrics: Mapping[str, Any], like: str | None = None
+) -> None:
+    """like: the variant whose APs it has, if not its own."""
     (folder / f"{variant}.json").write_text(json.dumps(metrics))
-    scores = [(label, ap, 0.9, 3, TRAIN_CLIPS[label]) for label, ap in APS[variant].items()]
+    scores = [(label, ap, 0.9, 3, TRAIN_CLIPS[label]) for label, ap in APS[like or variant].items()]
     scores.append(WITHOUT_POSITIVES)
     write_csv(folder / f"{variant}.classes.csv", "label,AP,AUC,positives,train_clips", scores)
     curve = [(label, recall, 1 - recall / 2) for label in LABELS for recall in (0.5, 1.0)]

@@ -1,13 +1,15 @@
 """A small split on disk, for tests of what reads chunks and their embeddings."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 from helpers import clip_table
 
+from lean_audio.backbone import EMBEDDING
 from lean_audio.batches import Examples
 from lean_audio.chunks import index_chunks, open_chunks, save_tables, shard_path
-from lean_audio.embeddings import Embeddings
+from lean_audio.embeddings import LAYOUT_FILE, Embeddings
 from lean_audio.embeddings import shard_path as embeddings_path
 
 VOCABULARY = ("Bark", "Dog")
@@ -28,4 +30,6 @@ def store(folder: Path, lengths: list[int], labels: list[tuple[str, ...]]) -> Ex
     for number, start in enumerate(range(0, len(chunks), SHARD_CHUNKS)):
         shard = embeddings[start : start + SHARD_CHUNKS]
         embeddings_path(folder, "eval", number).write_bytes(shard.tobytes())
-    return Examples(chunks, Embeddings(folder, "eval", SHARD_CHUNKS))
+    layout = {"shard_chunks": SHARD_CHUNKS, "widths": {EMBEDDING: 1024}}
+    (folder / LAYOUT_FILE).write_text(json.dumps(layout))
+    return Examples(chunks, Embeddings(folder, "eval"))

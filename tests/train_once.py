@@ -16,9 +16,10 @@ from lean_audio.batches import Examples, ShuffledBatches
 from lean_audio.errors import LeanError
 from lean_audio.model import build_head
 from lean_audio.params import load_params
-from lean_audio.scoring import hears_waveform, score_clips
+from lean_audio.scoring import score_clips
 from lean_audio.strategy import fit
 from lean_audio.training import train
+from lean_audio.yamnet import BACKBONE
 
 LABELS = [("Dog",), ("Bark", "Dog"), (), ("Bark",)] * 6
 LENGTHS = [9000, 30000, 20000, 16000] * 6  # 48 chunks and some
@@ -45,16 +46,18 @@ def train_from_seed(examples: Examples, asked: dict) -> tuple[keras.Model, list[
         }
     )
     variant = params.variants[asked["variant"]]
-    run = train(variant, examples, examples, settings, seed=1, score_batch_size=16)
+    run = train(
+        variant, examples, examples, settings, BACKBONE, Path(), seed=1, score_batch_size=16
+    )
     return run.model, run.history["loss"].tolist(), run.best_epoch
 
 
 def train_from_weights(examples: Examples, asked: dict) -> tuple[keras.Model, list[float], int]:
     """A few steps from given weights, as the random numbers of two backends differ."""
-    model = build_head(load_params().variants[asked["variant"]], 2)
+    model = build_head(load_params().variants[asked["variant"]], 2, BACKBONE)
     model.load_weights(asked["start"])
     model.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy")
-    batches = ShuffledBatches(examples, BATCH_SIZE, seed=1, waveform=hears_waveform(model))
+    batches = ShuffledBatches(examples, BATCH_SIZE, 1, model.input)
     return model, fit(None, model, batches, 2, [])["loss"], 2
 
 

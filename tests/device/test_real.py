@@ -13,22 +13,22 @@ from lean_audio.audio import read_clip, to_float
 from lean_audio.export import export_tagger
 from lean_audio.logmel import LogMel
 from lean_audio.model import build_head
+from lean_audio.pretrained import load_pretrained, obtain
 from lean_audio.sections import Yamnet
 from lean_audio.views import CHUNK_SAMPLES, chunk_views
-from lean_audio.yamnet import load_yamnet, obtain
 
 
-def test_fifty_evaluation_clips(params, yamnet_savedmodel, real_sounds, tmp_path):
+def test_fifty_evaluation_clips(params, backbone, yamnet_savedmodel, real_sounds, tmp_path):
     source = Yamnet(source=str(yamnet_savedmodel), hub_url="", silence_s=1, deadline_s=1, seed=1)
-    obtain(source, synthetic=False, folder=tmp_path / "yamnet")
+    obtain(backbone, source, synthetic=False, folder=tmp_path / "yamnet")
     variant = params.variant("joint-bahdanau")
     keras.utils.set_random_seed(3)
-    head = build_head(variant, len(LABELS))
+    head = build_head(variant, len(LABELS), backbone)
     head.save_weights(tmp_path / "head.weights.h5")
     bare = tmp_path / "bare.tflite"
     bare.write_bytes(
         export_tagger(
-            variant, len(LABELS), tmp_path / "yamnet", tmp_path / "head.weights.h5", False
+            variant, len(LABELS), backbone, tmp_path / "yamnet", tmp_path / "head.weights.h5"
         )
     )
     model = write(bare, tmp_path / "lean.tflite", "float32", {})
@@ -39,8 +39,8 @@ def test_fifty_evaluation_clips(params, yamnet_savedmodel, real_sounds, tmp_path
     ours = table.pivot(index="file", columns="label", values="score").astype(float)
     clips = [chunks_of(read_clip(file, "HQ")) for file in files]
     waveform = keras.ops.convert_to_tensor(to_float(np.concatenate(clips)))
-    backbone, log_mel = load_yamnet(tmp_path / "yamnet"), LogMel()
-    scores = head({"embedding": backbone(log_mel(waveform)), "waveform": waveform})
+    network, log_mel = load_pretrained(backbone, tmp_path / "yamnet"), LogMel()
+    scores = head({"embedding": network(log_mel(waveform)), "waveform": waveform})
     ends = np.cumsum([len(chunks) for chunks in clips])[:-1]
     for file, of_chunks in zip(files, np.split(scores.numpy(), ends), strict=True):
         exact = of_chunks.mean(axis=0)

@@ -8,13 +8,14 @@ from splits import VOCABULARY
 
 from lean_audio.model import build_head
 from lean_audio.params import load_params
+from lean_audio.yamnet import BACKBONE
 
 VARIANTS = load_params().variants
 CANCELLED = "score/bias"  # by the softmax: it hardly moves
 
 
 def weights(name: str, path) -> dict[str, np.ndarray]:
-    head = build_head(VARIANTS[name], len(VOCABULARY))
+    head = build_head(VARIANTS[name], len(VOCABULARY), BACKBONE)
     head.load_weights(path)
     return {weight.path: weight.numpy() for weight in head.weights}
 
@@ -25,7 +26,7 @@ def test_training_agrees_between_backends(tmp_path):
     name = "joint-bahdanau"
     keras.utils.set_random_seed(7)
     initial = tmp_path / "start.weights.h5"
-    build_head(VARIANTS[name], len(VOCABULARY)).save_weights(initial)
+    build_head(VARIANTS[name], len(VOCABULARY), BACKBONE).save_weights(initial)
     ours, theirs = (
         run(
             tmp_path / f"{backend}.npz",

@@ -4,10 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+from lean_audio.backbone import load_backbone
+from lean_audio.errors import LeanError
 from lean_audio.model import AffinityAttention, BahdanauAttention, build_head, count_parameters
 from lean_audio.params import load_params
 
-VARIANTS = load_params().variants
+PARAMS = load_params()
+VARIANTS = PARAMS.variants
+BACKBONE = load_backbone(PARAMS.backbone, mean_normalization=False)
 CLASSES = 200
 PARAMETERS = {
     "yamnet": 3_422_344,
@@ -26,12 +30,49 @@ def inputs(model: keras.Model, batch: int = 3) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
 def test_size_is_exact(name, parameters):
-    assert count_parameters(VARIANTS[name], CLASSES) == parameters
+    assert count_parameters(VARIANTS[name], CLASSES, BACKBONE) == parameters
+
+
+def test_plus_is_no_larger_than_lean():
+    assert count_parameters(VARIANTS["plus"], CLASSES, BACKBONE) <= PARAMETERS["joint-bahdanau"]
+
+
+@pytest.mark.parametrize("name", ["yamnet-finetuned", "yamnet-scratch"])
+def test_a_trained_backbone_counts_and_is_trained(name):
+    variant = PARAMS.ingredients[name]
+    assert count_parameters(variant, CLASSES, BACKBONE) == PARAMETERS["yamnet"]
+    model = build_head(variant, 5, BACKBONE)
+    assert list(model.input) == ["waveform"]
+    model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
+    before = [weight.numpy().copy() for weight in model.weights]
+    model.train_on_batch(inputs(model), np.eye(5, dtype="f4")[:3])
+    moved = [np.abs(w.numpy() - old).max() for w, old in zip(model.weights, before, strict=True)]
+    assert min(moved) > 0
+
+
+def test_every_ingredient_can_be_built_and_trained():
+    models = {n: v for n, v in PARAMS.ingredients.items() if v.backbone == "frozen"}
+    for name, variant in (models | {"plus": VARIANTS["plus"]}).items():
+        model = build_head(variant, 5, BACKBONE)
+        assert set(model.input) >= {"embedding", *variant.layers}, name
+        model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
+        before = [weight.numpy().copy() for weight in model.trainable_weights]
+        for _ in range(2):
+            model.train_on_batch(inputs(model), np.eye(5, dtype="f4")[:3])
+        pairs = zip(model.trainable_weights, before, strict=True)
+        still = [w.path for w, old in pairs if not np.abs(w.numpy() - old).max()]
+        assert not [path for path in still if "score/bias" not in path], name
+
+
+def test_a_layer_that_the_backbone_lacks_is_said():
+    variant = VARIANTS["plus"].model_copy(update={"layers": ("block_7",)})
+    with pytest.raises(LeanError, match=r"'block_7' is not a layer of YAMNet \(pointwise_1_relu"):
+        build_head(variant, 5, BACKBONE)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_scores_are_independent_sigmoids(name):
-    model = build_head(VARIANTS[name], CLASSES)
+    model = build_head(VARIANTS[name], CLASSES, BACKBONE)
     scores = model.predict_on_batch(inputs(model))
     assert scores.shape == (3, CLASSES)
     assert ((scores > 0) & (scores < 1)).all()
@@ -40,7 +81,7 @@ def test_scores_are_independent_sigmoids(name):
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_training_moves_every_weight(name):
-    model = build_head(VARIANTS[name], 5)
+    model = build_head(VARIANTS[name], 5, BACKBONE)
     model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
     before = [weight.numpy().copy() for weight in model.trainable_weights]
     targets = np.eye(5, dtype="f4")[:3]
@@ -97,7 +138,7 @@ def test_attention_weights_sum_to_one_over_the_40_frames(attention):
 
 
 def test_attention_weights_can_be_read_from_a_built_head():
-    head = build_head(VARIANTS["joint-bahdanau"], CLASSES)
+    head = build_head(VARIANTS["joint-bahdanau"], CLASSES, BACKBONE)
     _, weights = head.get_layer("attention").output
     probe = keras.Model(head.input, weights)
     np.testing.assert_allclose(probe.predict_on_batch(inputs(head)).sum(axis=1), 1, atol=1e-5)

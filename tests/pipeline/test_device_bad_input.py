@@ -54,7 +54,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(model, tmp_path, case):
 
 
 def test_a_model_without_metadata_is_refused(finished, tmp_path):
-    content = (finished.root / "models/demo/device/parts/yamnet.tflite").read_bytes()
+    content = (finished.root / "models/demo/device/parts/backbone.tflite").read_bytes()
     (tmp_path / "bare.tflite").write_bytes(content)
     done = lean_audio("info", tmp_path / "bare.tflite", code=2)
     assert "has no LEAN metadata" in done.stderr.decode()

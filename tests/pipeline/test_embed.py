@@ -1,25 +1,34 @@
 """The embed stage: rows in the chunks' order, of the patch that was asked for."""
 
 import numpy as np
+import pytest
 
 from lean_audio.audio import to_float
+from lean_audio.backbone import load_backbone
 from lean_audio.chunks import open_chunks
 from lean_audio.embeddings import Embeddings
-from lean_audio.export import export_backbone
+from lean_audio.errors import LeanError
+from lean_audio.export import export_features
 from lean_audio.logmel import LogMel
+from lean_audio.model import with_layers
+from lean_audio.pretrained import load_pretrained
 from lean_audio.runtime import Runtime
-from lean_audio.yamnet import load_yamnet
 
 
-def test_cached_rows_are_the_embeddings_of_their_chunks(finished, params):
+def test_cached_rows_are_the_features_of_their_chunks(finished, params, backbone):
     data = finished.root / "data" / "demo"
     chunks = open_chunks(data / "audio", "eval", ())
     rows = np.arange(len(chunks))[::7]
-    cached = Embeddings(data / "embeddings", "eval", params.embed.shard_chunks).rows(rows)
-    patches = LogMel()(to_float(chunks.waveforms(rows)))
-    expected = load_yamnet(data / "yamnet")(patches, training=False)
-    scale = float(np.abs(expected).max())  # LiteRT rounds elsewhere
-    np.testing.assert_allclose(cached, expected, rtol=0, atol=1e-4 * scale)
+    cached = Embeddings(data / "embeddings", "eval")
+    network = with_layers(load_pretrained(backbone, data / "yamnet"), params.embed.layers)
+    expected = network(LogMel()(to_float(chunks.waveforms(rows))), training=False)
+    assert set(expected) == {"embedding", *params.embed.layers}
+    for name, values in expected.items():
+        assert values.shape == (len(rows), backbone.units[name])
+        scale = float(np.abs(values).max())  # LiteRT rounds elsewhere
+        np.testing.assert_allclose(cached.rows(rows, name), values, rtol=0, atol=1e-4 * scale)
+    with pytest.raises(LeanError, match=r"no 'pointwise_1_relu', only embedding, pointwise"):
+        cached.rows(rows, "pointwise_1_relu")
 
 
 def test_mean_normalization_changes_the_patch_by_its_band_means(finished, params):
@@ -31,8 +40,9 @@ def test_mean_normalization_changes_the_patch_by_its_band_means(finished, params
     np.testing.assert_allclose(
         difference, np.broadcast_to(difference[:, :1], difference.shape), atol=1e-5
     )
+    chunk = to_float(samples[0])
     first, second = (
-        Runtime(export_backbone(data / "yamnet", flag))(to_float(samples[0]))
+        Runtime(export_features(load_backbone(params.backbone, flag), data / "yamnet"))(chunk)
         for flag in (False, True)
     )
     assert np.abs(first - second).max() > 0

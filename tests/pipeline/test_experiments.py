@@ -9,7 +9,8 @@ import vl_convert
 from helpers import local, runs
 from tracked import snapshot
 
-VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+FIVE = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+VARIANTS = (*FIVE, "plus")
 
 
 @pytest.fixture(scope="module")

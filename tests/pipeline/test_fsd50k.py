@@ -23,7 +23,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not has_zip(), reason="no `zip` on the PATH to make archives with"),
 ]
-VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+FIVE = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+VARIANTS = (*FIVE, "plus")
 SCHEMES = "[float32, float16, dynamic_int8, weight_only_int8, selective_int8, int4, full_int8]"
 
 

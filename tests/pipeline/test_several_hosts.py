@@ -13,7 +13,7 @@ from processes import free_ports, inherited
 
 from benchmarks.tools import LABELS, store_noise
 from lean_audio.datasets import CLIP_COLUMNS, SPLITS, Dataset
-from lean_audio.embeddings import shard_path
+from lean_audio.embeddings import LAYOUT_FILE, shard_path
 from lean_audio.files import read_json, write_json
 
 CLIPS, CHUNKS = 6, {"train": 18, "val": 3, "eval": 3}
@@ -38,6 +38,8 @@ def project(root: Path) -> Path:
     for split in SPLITS:
         rows = np.random.default_rng(0).normal(size=(CHUNKS[split], 1024)).astype("<f4")
         shard_path(data / "embeddings", split, 0).write_bytes(rows.tobytes())
+    layout = {"shard_chunks": 2048, "widths": {"embedding": 1024}}
+    write_json(data / "embeddings" / LAYOUT_FILE, layout)
     write_json(root / "metrics" / "demo" / "provenance.json", PROVENANCE)
     return root
 

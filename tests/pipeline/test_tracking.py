@@ -16,7 +16,8 @@ from helpers import local, runs, wait_for
 from mlflow.tracking import MlflowClient
 from tracked import CURVES, curve, snapshot
 
-VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+FIVE = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+VARIANTS = (*FIVE, "plus")
 DEAD_SERVER = "http://127.0.0.1:9"
 
 

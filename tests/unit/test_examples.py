@@ -13,6 +13,7 @@ from lean_audio.batches import Examples
 from lean_audio.examples import Trained, draw_clips, fold_attention, tags, write_examples
 from lean_audio.model import build_head
 from lean_audio.scoring import score_clips
+from lean_audio.yamnet import BACKBONE
 
 RISING = np.arange(40) / np.arange(40).sum()
 FIRST = np.eye(40)[0]  # all attention on the chunk's first 25 ms
@@ -107,8 +108,8 @@ def data(tmp_path) -> Examples:
 def trained(params, folder: Path, name: str) -> Trained:
     variant = params.variants[name]
     weights = folder / f"{name}.weights.h5"
-    build_head(variant, len(VOCABULARY)).save_weights(weights)
-    return Trained(name, variant, weights)
+    build_head(variant, len(VOCABULARY), BACKBONE).save_weights(weights)
+    return Trained(name, variant, weights, BACKBONE)
 
 
 def written(params, data: Examples, folder: Path, one: Trained, dataset: str = "demo") -> dict:
@@ -123,7 +124,7 @@ def test_a_clip_is_described_as_the_pipeline_hears_it(params, data, tmp_path, na
     assert (content["variant"], content["attends"], content["frame_s"]) == (name, True, 0.025)
     clips = {clip["clip"]: clip for clip in content["clips"]}
     assert set(clips) == {"clip0", "clip1", "clip3"}  # clip2 has no label
-    head = build_head(one.variant, len(VOCABULARY))
+    head = build_head(one.variant, len(VOCABULARY), BACKBONE)
     head.load_weights(one.weights)
     scores = score_clips(head, data, 256)
     for row, frames in ((0, 1), (1, 40), (3, 93)):

@@ -37,6 +37,13 @@ def load(tmp_path: Path, text: str):
         ("audio: [demo]", "audio: [esc50]", ["examples.audio", "'esc50'", "'demo'", "'folder'"]),
         ("max_s: 8.0", "max_s: 0", ["examples.max_s", "0", "greater than 0"]),
         ("dataset: demo", "dataset: [", ["not YAML"]),
+        ("{epochs: 10}", "{epoch: 10}", ["yamnet-finetuned", "train.epoch", "10"]),
+        ("{epochs: 10}", "{epochs: 0}", ["yamnet-finetuned", "train.epochs", "0", "greater"]),
+        ("layers: [pointwise_12_relu]", "layers: [stem]", ["one-layer", "stem", "embed.layers"]),
+        ("after: joint-bahdanau", "after: lean", ["ingredients.recipe", "'lean'", "joint-none"]),
+        ("seeds: [] # beside", "seeds: [1] # beside", ["ablation.seeds", "1", "`seed`"]),
+        ("costs: []", "costs: [lean]", ["ablation.costs", "lean", "joint-none"]),
+        ("dropout: 0.5", "dropout: 1.0", ["dropout", "less than 1"]),
     ],
 )
 def test_faults_are_named_with_value_and_what_is_allowed(tmp_path, old, new, named):
@@ -86,10 +93,6 @@ def test_the_papers_settings_are_the_default(params):
         1e-4,
     )
     assert params.prepare.hop_s.model_dump() == {"train": 1.0, "val": 0.5, "eval": 0.5}
-    assert list(params.variants) == [
-        "yamnet",
-        "yamnet-projection",
-        "joint-none",
-        "joint-affinity",
-        "joint-bahdanau",
-    ]
+    names = ["yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau"]
+    assert list(params.variants)[:5] == names
+    assert all(params.recipe(name) == params.train for name in names)

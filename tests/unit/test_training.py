@@ -1,17 +1,24 @@
 """Training and scoring on a handful of chunks."""
 
+from functools import partial
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from splits import store
 
+from lean_audio.backbone import load_backbone
 from lean_audio.batches import Examples, OrderedBatches, ShuffledBatches
 from lean_audio.errors import LeanError
 from lean_audio.metrics import mean_average_precision
 from lean_audio.model import build_head
+from lean_audio.params import load_params
 from lean_audio.scoring import score_clips
 from lean_audio.training import BestEpoch, precision, train, trainee
+
+BACKBONE = load_backbone(load_params().backbone, mean_normalization=False)
 
 
 @pytest.fixture
@@ -25,17 +32,17 @@ def settings(params, **changes):
 
 
 def test_every_chunk_is_seen_once_an_epoch_in_an_order_of_its_own(examples):
-    batches = ShuffledBatches(examples, 8, seed=1, waveform=False)
+    batches = ShuffledBatches(examples, 8, seed=1, inputs=["embedding"])
     first = batches.order.copy()
     batches.on_epoch_begin()
     assert sorted(first) == sorted(batches.order) == list(range(len(examples.chunks)))
     assert first.tolist() != batches.order.tolist()
-    again = ShuffledBatches(examples, 8, seed=1, waveform=False)
+    again = ShuffledBatches(examples, 8, seed=1, inputs=["embedding"])
     assert first.tolist() == again.order.tolist()
 
 
 def test_batches_line_up_embedding_waveform_and_target(examples):
-    batches = ShuffledBatches(examples, 8, seed=1, waveform=True)
+    batches = ShuffledBatches(examples, 8, seed=1, inputs=["embedding", "waveform"])
     inputs, targets = batches[1]
     rows = batches.order[8:16]
     np.testing.assert_array_equal(inputs["embedding"], examples.embeddings.rows(rows))
@@ -45,12 +52,34 @@ def test_batches_line_up_embedding_waveform_and_target(examples):
     assert sum(len(batches[index][1]) for index in range(len(batches))) == len(examples.chunks)
 
 
+def test_mixup_mixes_inputs_and_targets_of_a_batch_by_the_same_shares(examples):
+    plain = ShuffledBatches(examples, 8, seed=1, inputs=["embedding"])
+    mixed = ShuffledBatches(examples, 8, seed=1, inputs=["embedding"], mixup=1.0)
+    (one, targets), (other, other_targets) = plain[0], mixed[0]
+    found = set()
+    for row in range(8):  # which of the batch was mixed in, and by how much
+        for partner in range(8):
+            step = one["embedding"][partner] - one["embedding"][row]
+            share = np.dot(other["embedding"][row] - one["embedding"][row], step)
+            share /= max(np.dot(step, step), 1e-9)
+            image = one["embedding"][row] + share * step
+            if np.allclose(other["embedding"][row], image, atol=1e-4) and partner != row:
+                expected = targets[row] + share * (targets[partner] - targets[row])
+                np.testing.assert_allclose(other_targets[row], expected, atol=1e-4)
+                found.add(row)
+    assert len(found) >= 5  # a chunk may be its own partner
+    again = ShuffledBatches(examples, 8, seed=1, inputs=["embedding"], mixup=1.0)
+    np.testing.assert_array_equal(again[0][0]["embedding"], other["embedding"])
+    again.on_epoch_begin()
+    assert again.order.tolist() != mixed.order.tolist()
+
+
 def test_a_clips_score_is_the_mean_of_its_chunks_scores(examples):
     model = keras.Sequential(
         [keras.Input((1024,), name="embedding"), keras.layers.Dense(2, "sigmoid")]
     )
     named = keras.Model({"embedding": model.inputs[0]}, model.outputs[0])
-    (inputs,) = OrderedBatches(examples, 1000, waveform=False)[0]
+    (inputs,) = OrderedBatches(examples, 1000, inputs=["embedding"])[0]
     chunk_scores = named.predict_on_batch(inputs)
     clip_of_chunk = examples.chunks.clip_of_chunk
     expected = [chunk_scores[clip_of_chunk == clip].mean(0) for clip in range(12)]
@@ -65,6 +94,8 @@ def test_training_learns_and_keeps_the_best_epoch(examples, params):
         examples,
         examples,
         settings(params, epochs=8, learning_rate=0.01),
+        BACKBONE,
+        Path(),
         seed=1,
         score_batch_size=16,
     )
@@ -85,6 +116,8 @@ def test_the_same_seed_gives_the_same_bytes(examples, params, tmp_path):
             examples,
             examples,
             settings(params, epochs=2),
+            BACKBONE,
+            Path(),
             seed=seed,
             score_batch_size=16,
         )
@@ -102,6 +135,8 @@ def test_validation_without_labels_is_refused(examples, params, tmp_path):
             examples,
             silent,
             settings(params),
+            BACKBONE,
+            Path(),
             seed=1,
             score_batch_size=16,
         )
@@ -114,6 +149,8 @@ def test_divergence_is_said_and_not_saved(examples, params):
             examples,
             examples,
             settings(params, learning_rate=1e38),
+            BACKBONE,
+            Path(),
             seed=1,
             score_batch_size=16,
         )
@@ -123,12 +160,12 @@ def test_divergence_is_said_and_not_saved(examples, params):
 def test_gradients_in_16_bits_are_those_of_32(batch_size, params):
     """Late in a training, when they are small; without a scale most of them would round to 0."""
     variant = params.variants["yamnet-projection"]
-    head = build_head(variant, 200)
+    head = build_head(variant, 200, BACKBONE)
     *others, bias = head.get_weights()
     head.set_weights([*others, bias - 6])
-    mixed = trainee(
-        head, variant, settings(params, mixed_precision=True, batch_size=batch_size), None
-    )
+    build = partial(build_head, variant, backbone=BACKBONE)
+    recipe = settings(params, mixed_precision=True, batch_size=batch_size)
+    mixed = trainee(head, build, recipe, None, steps=1)
     rng = np.random.default_rng(0)
     inputs = {"embedding": rng.exponential(0.3, (batch_size, 1024)).astype(np.float32)}
     targets = (rng.random((batch_size, 200)) < 0.003).astype(np.float32)
@@ -145,7 +182,7 @@ def test_gradients_in_16_bits_are_those_of_32(batch_size, params):
 
 
 def test_weights_that_are_not_finite_are_said(examples, params):
-    head = build_head(params.variants["yamnet"], 2)
+    head = build_head(params.variants["yamnet"], 2, BACKBONE)
     head.set_weights([np.full_like(weight, np.nan) for weight in head.get_weights()])
     best = BestEpoch(head, examples, 16)
     best.set_model(head)
@@ -160,6 +197,8 @@ def test_16_bits_train_to_the_scores_of_32(examples, params, tmp_path):
             examples,
             examples,
             settings(params, mixed_precision=mixed),
+            BACKBONE,
+            Path(),
             seed=1,
             score_batch_size=16,
         )
@@ -170,7 +209,7 @@ def test_16_bits_train_to_the_scores_of_32(examples, params, tmp_path):
     np.testing.assert_allclose(mixed.history["loss"], full.history["loss"], rtol=0.01)
     assert mixed.history["loss"].tolist() != full.history["loss"].tolist()
     mixed.save_weights(tmp_path / "mixed.weights.h5")
-    head = build_head(params.variants["yamnet-projection"], 2)
+    head = build_head(params.variants["yamnet-projection"], 2, BACKBONE)
     head.load_weights(tmp_path / "mixed.weights.h5")
     assert {weight.dtype for weight in head.weights} == {"float32"}
     scores = score_clips(head, examples, 16)
@@ -181,7 +220,7 @@ def test_16_bits_train_to_the_scores_of_32(examples, params, tmp_path):
 def test_layers_made_in_16_bits_keep_weights_and_scores_in_32(params):
     for variant in params.variants.values():
         with precision(True):
-            head = build_head(variant, 2)
+            head = build_head(variant, 2, BACKBONE)
         assert {weight.dtype for weight in head.weights} == {"float32"}
         assert head.output.dtype == "float32"
         if variant.projection_units:
