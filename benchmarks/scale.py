@@ -23,6 +23,7 @@ from lean_audio.files import write_csv
 
 CLIPS, TIMES = 50_000, 10
 SHORTEST_S, LONGEST_S = 0.3, 0.6
+ROW_BYTES = 18_432  # 4,608 numbers a chunk: YAMNet's embedding and embed.layers
 STAGES = {"prepare": (), "embed": (), "train": ("joint-bahdanau",)}
 LOOK_EVERY_S = 0.05
 RESULTS = Path(__file__).with_suffix(".csv")
@@ -187,7 +188,7 @@ def project_to(corpus: Corpus, table: pd.DataFrame, cores: int) -> dict[str, str
         "embed": f"{took_s['embed'] / 3600:.2f} h",
         "an epoch of training": f"{took_s['train'] / 3600:.2f} h",
         "audio": f"{corpus.hours * 3600 * 2 * SAMPLE_RATE_HZ / 1e9:.0f} GB",
-        "embeddings": f"{corpus.chunks * 4096 / 1e9:.0f} GB",
+        "embeddings": f"{corpus.chunks * ROW_BYTES / 1e9:.0f} GB",
     }
 
 

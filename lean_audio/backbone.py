@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EMBEDDING = "embedding"  # of the features, the one that every backbone has
 WEIGHTS_FILE, PROVENANCE_FILE = "backbone.weights.h5", "yamnet.json"
 EMBEDDER_FILE = "embedder.tflite"  # a chunk's waveform to its features, one after the other
+MAXIMUM = "_max"  # ends the feature that is a layer's maximum; its average has the layer's name
 FEATURES_FILE = "features.json"  # their names and widths, in this order
 
 
@@ -27,7 +28,7 @@ FEATURES_FILE = "features.json"  # their names and widths, in this order
 class Backbone:
     """A network that turns one chunk into an embedding.
 
-    units: width of the embedding and of each Keras layer whose activations can be averaged.
+    units: width of the embedding and of each Keras layer whose activations can be pooled.
     front_end: makes the layer from (batch, 16000) waveforms to patches; in BACKBONE itself it takes
     embed.mean_normalization, which load_backbone fills in.
     build: to the model from (batch, *patch) to (batch, units["embedding"]).
@@ -40,12 +41,24 @@ class Backbone:
     build: Callable[[], "keras.Model"]
     load: Callable[["keras.Model", Path], None]
 
-    def require(self, layers: tuple[str, ...]) -> None:
+    def width(self, feature: str) -> int:
+        """Of the embedding, or of what with_layers makes of a layer."""
+        return self.units[layer_of(feature)]
+
+    def require(self, features: tuple[str, ...]) -> None:
         """Raises LeanError for a layer that the network does not have."""
-        for layer in layers:
-            if layer not in self.units or layer == EMBEDDING:
+        for feature in features:
+            if (layer := layer_of(feature)) not in self.units or layer == EMBEDDING:
                 known = ", ".join(name for name in self.units if name != EMBEDDING)
-                raise LeanError(f"embed.layers: {layer!r} is not a layer of {self.name} ({known})")
+                raise LeanError(
+                    f"embed.layers: {feature!r} is not a layer of {self.name} ({known}), nor one "
+                    f"with {MAXIMUM} at its end"
+                )
+
+
+def layer_of(feature: str) -> str:
+    """The layer whose average or maximum a feature is."""
+    return feature.removesuffix(MAXIMUM)
 
 
 def load_backbone(path: Path, mean_normalization: bool) -> Backbone:

@@ -1,7 +1,7 @@
 """The backbone's features of every chunk, computed once and cached in shards.
 
-A row is one chunk: its embedding and, after it, the averaged activations of embed.layers. What
-lies where in a row is said by features.json beside the shards, so readers need no parameters.
+A row is one chunk: its embedding and, after it, the pooled activations of embed.layers. What
+lies where in a row is said by layout.json beside the shards, so readers need no parameters.
 """
 
 from collections.abc import Sequence

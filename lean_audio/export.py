@@ -103,16 +103,16 @@ def _extractor(backbone: Backbone, pretrained: Path, layers: Sequence[str]) -> C
 def write_embedder(backbone: Backbone, folder: Path, layers: Sequence[str]) -> None:
     """Beside the weights, what the embed stage runs: in LiteRT, half as fast again as in Keras.
 
-    layers: of which the averaged activations are cached too.
+    layers: whose pooled activations are cached too.
     """
     names = (EMBEDDING, *layers)
     with whole(folder / EMBEDDER_FILE) as temporary:
         temporary.write_bytes(export_features(backbone, folder, layers))
-    write_json(folder / FEATURES_FILE, {name: backbone.units[name] for name in names})
+    write_json(folder / FEATURES_FILE, {name: backbone.width(name) for name in names})
 
 
 def export_features(backbone: Backbone, folder: Path, layers: Sequence[str] = ()) -> bytes:
-    """waveform (1, 16000) to the embedding and, after it, the averages of the layers (1, width)."""
+    """waveform (1, 16000) to the embedding and, after it, the pooled layers (1, width)."""
     extract = _extractor(backbone, folder, layers)
 
     def features(waveform):

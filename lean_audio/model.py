@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import layers, ops
 
-from lean_audio.backbone import EMBEDDING, Backbone
+from lean_audio.backbone import EMBEDDING, MAXIMUM, Backbone, layer_of
 from lean_audio.sections import Variant
 from lean_audio.views import CHUNK_SAMPLES
 
@@ -59,14 +59,14 @@ def _inputs(variant: Variant, backbone: Backbone) -> dict[str, keras.KerasTensor
     backbone.require(variant.layers)
     frozen = variant.backbone == "frozen"
     names = (EMBEDDING, *variant.layers) if frozen else ()
-    inputs = {name: keras.Input((backbone.units[name],), name=name) for name in names}
+    inputs = {name: keras.Input((backbone.width(name),), name=name) for name in names}
     if variant.encoder_units or not frozen:
         inputs["waveform"] = keras.Input((CHUNK_SAMPLES,), name="waveform")
     return inputs
 
 
 def _features(variant: Variant, backbone: Backbone, inputs: dict[str, keras.KerasTensor]):
-    """(batch, width): the embedding and the averaged activations of variant.layers."""
+    """(batch, width): the embedding and, after it, variant.layers."""
     if variant.backbone != "frozen":
         network = with_layers(backbone.build(), variant.layers)
         inputs = network(backbone.front_end()(inputs["waveform"]))
@@ -77,12 +77,16 @@ def _features(variant: Variant, backbone: Backbone, inputs: dict[str, keras.Kera
 def with_layers(model: keras.Model, names: Sequence[str]) -> keras.Model:
     """A backbone that gives its embedding and, of each named layer, the activations' average.
 
-    Over time and frequency: (batch, width). Its weights are those of `model`, in their order.
+    Of one whose name has _max at its end, the maximum. Over time and frequency: (batch, width).
+    Its weights are those of `model`, in their order.
     """
     outputs = {EMBEDDING: model.output}
     for name in names:
-        activations = model.get_layer(name).output
-        pooled = layers.GlobalAveragePooling2D(name=f"{name}_average")
+        activations = model.get_layer(layer_of(name)).output
+        pooling = (
+            layers.GlobalMaxPooling2D if name.endswith(MAXIMUM) else layers.GlobalAveragePooling2D
+        )
+        pooled = pooling(name=f"{name}_pooled")
         outputs[name] = pooled(activations) if len(activations.shape) > 2 else activations
     return keras.Model(model.input, outputs, name=BACKBONE_LAYER)
 

@@ -86,7 +86,7 @@ class Prepare(Frozen):
 class Embed(Frozen):
     shard_chunks: Positive
     mean_normalization: bool
-    layers: tuple[str, ...]  # of the backbone, averaged and cached beside the embedding
+    layers: tuple[str, ...]  # of the backbone, pooled and cached beside the embedding
 
 
 class Train(Frozen):
@@ -137,7 +137,7 @@ class Variant(Frozen):
     attention: Attention
     attention_units: Annotated[int, Field(ge=0)]
     backbone: Literal["frozen", "finetuned", "scratch"] = "frozen"
-    layers: tuple[str, ...] = ()  # of the backbone, averaged and set beside the embedding
+    layers: tuple[str, ...] = ()  # of the backbone, pooled and set beside the embedding
     normalization: bool = False  # of the features, by batch norm
     activation: Literal["linear", "relu"] = "linear"  # of the projection
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of what the scores are made from

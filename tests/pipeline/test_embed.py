@@ -24,7 +24,7 @@ def test_cached_rows_are_the_features_of_their_chunks(finished, params, backbone
     expected = network(LogMel()(to_float(chunks.waveforms(rows))), training=False)
     assert set(expected) == {"embedding", *params.embed.layers}
     for name, values in expected.items():
-        assert values.shape == (len(rows), backbone.units[name])
+        assert values.shape == (len(rows), backbone.width(name))
         scale = float(np.abs(values).max())  # LiteRT rounds elsewhere
         np.testing.assert_allclose(cached.rows(rows, name), values, rtol=0, atol=1e-4 * scale)
     with pytest.raises(LeanError, match=r"no 'pointwise_1_relu', only embedding, pointwise"):

@@ -78,11 +78,11 @@ def test_the_published_counts_are_those_of_the_paper(params):
 def test_what_is_needed_on_disk_is_less_by_what_is_there(miniature, settings, tmp_path):
     total = sum(path.stat().st_size for path in miniature.folder.iterdir())
     raw = tmp_path / "raw"
-    assert disk_needed(settings, raw) == (total, total + round(1.22 * total))
+    assert disk_needed(settings, raw) == (total, total + round(1.88 * total))
     shutil.copytree(miniature.folder, raw)
-    assert disk_needed(settings, raw) == (0, round(1.22 * total))
+    assert disk_needed(settings, raw) == (0, round(1.88 * total))
     (tmp_path / "audio").mkdir()
-    assert disk_needed(settings, raw) == (0, round(0.2 * total))
+    assert disk_needed(settings, raw) == (0, round(0.86 * total))
 
 
 def test_a_damaged_table_in_an_archive_is_one_sentence(miniature, settings, tmp_path):

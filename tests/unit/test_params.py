@@ -43,7 +43,7 @@ def load(tmp_path: Path, text: str):
         ("after: joint-bahdanau", "after: lean", ["ingredients.recipe", "'lean'", "joint-none"]),
         ("seeds: [] # beside", "seeds: [1] # beside", ["ablation.seeds", "1", "`seed`"]),
         ("costs: []", "costs: [lean]", ["ablation.costs", "lean", "joint-none"]),
-        ("dropout: 0.5", "dropout: 1.0", ["dropout", "less than 1"]),
+        ("dropout: 0.65", "dropout: 1.0", ["dropout", "less than 1"]),
     ],
 )
 def test_faults_are_named_with_value_and_what_is_allowed(tmp_path, old, new, named):
