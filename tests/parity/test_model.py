@@ -1,12 +1,21 @@
 """The five variants: sizes to the unit, attention as in the paper's equations, gradients."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
+from docs import small_backbone
 from lean_audio.backbone import load_backbone
 from lean_audio.errors import LeanError
-from lean_audio.model import AffinityAttention, BahdanauAttention, build_head, count_parameters
+from lean_audio.model import (
+    AffinityAttention,
+    BahdanauAttention,
+    build_head,
+    count_parameters,
+    with_layers,
+)
 from lean_audio.params import load_params
 
 PARAMS = load_params()
@@ -64,9 +73,35 @@ def test_every_ingredient_can_be_built_and_trained():
         assert not [path for path in still if "score/bias" not in path], name
 
 
-def test_a_layer_that_the_backbone_lacks_is_said():
-    variant = VARIANTS["plus"].model_copy(update={"layers": ("block_7",)})
-    with pytest.raises(LeanError, match=r"'block_7' is not a layer of YAMNet \(pointwise_1_relu"):
+def test_plus_has_fewer_parameters_than_lean():
+    plus = count_parameters(VARIANTS["plus"], CLASSES, BACKBONE)
+    assert plus == 4_457_864
+    assert plus < PARAMETERS["joint-bahdanau"]
+
+
+def test_layers_are_pooled_by_average_and_by_maximum():
+    network = small_backbone.build()
+    patches = np.random.default_rng(0).normal(size=(2, *network.input.shape[1:])).astype("f4")
+    inner = keras.Model(network.input, network.get_layer("block_2").output)
+    activations = inner.predict_on_batch(patches)
+    names = ("block_2_max", "block_2")
+    found = with_layers(network, names).predict_on_batch(patches)
+    np.testing.assert_allclose(found["block_2"], activations.mean(axis=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(found["block_2_max"], activations.max(axis=(1, 2)), atol=1e-6)
+    assert [small_backbone.BACKBONE.width(name) for name in names] == [64, 64]
+
+
+def test_a_finetuned_variant_holds_whatever_backbone_there_is():
+    backbone = load_backbone(Path("docs/small_backbone.py"), mean_normalization=False)
+    variant = VARIANTS["yamnet"].model_copy(update={"backbone": "finetuned"})
+    own = small_backbone.build().count_params()
+    assert count_parameters(variant, 7, backbone) == own + 128 * 7 + 7
+
+
+@pytest.mark.parametrize("name", ["block_7", "block_7_max", "embedding_max"])
+def test_a_layer_that_the_backbone_lacks_is_said(name):
+    variant = VARIANTS["plus"].model_copy(update={"layers": (name,)})
+    with pytest.raises(LeanError, match=rf"'{name}' is not a layer of YAMNet \(pointwise_1_relu"):
         build_head(variant, 5, BACKBONE)
 
 
