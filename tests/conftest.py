@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT, write_layout
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from lean_audio.params import Params, load_params
+
+settings.register_profile("untimed", deadline=None)  # other tests run beside it
+settings.load_profile("untimed")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = (

@@ -51,11 +51,11 @@ def test_training_agrees_between_backends(tmp_path):
 def test_jax_trains_and_scores_where_there_is_no_tensorflow(tmp_path):
     """Where there is one, Keras imports it whatever the backend; nothing here needs it."""
     jax = {"KERAS_BACKEND": "jax"}
-    trained = run(tmp_path / "out.npz", jax, tensorflow=False, variant="joint-affinity")
+    trained = run(tmp_path / "out.npz", jax, tensorflow=False, variant="yamnet-projection")
     assert trained.facts["backend"] == "jax"
     assert not trained.facts["tensorflow"]
     assert trained.losses[-1] < trained.losses[0]
-    assert weights("joint-affinity", trained.weights)  # TensorFlow here reads what JAX wrote
+    assert weights("yamnet-projection", trained.weights)  # TensorFlow here reads what JAX wrote
 
 
 def test_several_devices_are_refused_under_jax(tmp_path):

@@ -109,10 +109,11 @@ def test_training_learns_and_keeps_the_best_epoch(examples, params):
 
 
 def test_the_same_seed_gives_the_same_bytes(examples, params, tmp_path):
+    """With a wave encoder too: test_a_killed_run_taken_up_again_ends_in_the_same_bytes."""
     contents = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run = train(
-            params.variants["joint-affinity"],
+            params.variants["yamnet-projection"],
             examples,
             examples,
             settings(params, epochs=2),
