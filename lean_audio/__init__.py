@@ -12,17 +12,22 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 # Keras and TensorFlow load these on the off chance that someone wants them: 3 s of the 8 in which
 # a stage starts. They find them missing, and whoever else asks for them gets them.
-WITHOUT = {"sklearn": "keras", "matplotlib": "keras", "jax": "tensorflow"}
+WITHOUT = {
+    "sklearn": ("keras",),
+    "matplotlib": ("keras",),
+    "jax": ("tensorflow", "keras.src.callbacks"),
+}
 
 
 class _Withhold:
-    """Of the modules in WITHOUT, from the one named there, while it is being loaded."""
+    """Of the modules in WITHOUT, from those named there, while they are being loaded."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:
-        spec = getattr(sys.modules.get(WITHOUT.get(name, "")), "__spec__", None)
-        if getattr(spec, "_initializing", False):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        for asking in WITHOUT.get(name, ()):
+            spec = getattr(sys.modules.get(asking), "__spec__", None)
+            if getattr(spec, "_initializing", False):
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 sys.meta_path.insert(0, _Withhold)  # pyright: ignore[reportArgumentType]

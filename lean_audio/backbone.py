@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 EMBEDDING = "embedding"  # of the features, the one that every backbone has
 WEIGHTS_FILE, PROVENANCE_FILE = "backbone.weights.h5", "yamnet.json"
 EMBEDDER_FILE = "embedder.tflite"  # a chunk's waveform to its features, one after the other
-MAXIMUM = "_max"  # ends the feature that is a layer's maximum; its average has the layer's name
 FEATURES_FILE = "features.json"  # their names and widths, in this order
+MAXIMUM = "_max"  # ends the feature that is a layer's maximum; its average has the layer's name
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,7 @@ import platform
 import resource
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from lean_audio.errors import LeanError
 from lean_audio.metrics import mean_average_precision
 from lean_audio.runtime import Runtime
 from lean_audio.sections import Device
-from lean_audio.workers import count_workers, open_pool
+from lean_audio.workers import open_pool
 
 TURNS = 10  # each model runs in so many blocks, in turn with the others
 WARM_UP = 3  # runs at the head of a block that are not counted
@@ -44,16 +42,16 @@ def measure(
     """
     schemes = sorted(folder.glob("*.tflite"))
     targets = evaluation.targets()
-    with open_pool(workers) as pool:
+    with open_pool(workers, __name__) as pool:
         scores = {model.stem: score_file(pool, model, evaluation) for model in schemes}
     quality = {
         model.stem: _quality(model, targets, exact, scores[model.stem], settings, seed)
         for model in schemes
     }
     models = [*sorted(parts.glob("*.tflite")), *schemes]
-    with _fresh_processes(1) as pool:
+    with open_pool(1, __name__) as pool:
         latency = pool.submit(time_models, models, _waveforms(evaluation), settings).result()
-    with _fresh_processes(workers) as pool:
+    with open_pool(workers, __name__, calls_per_process=1) as pool:
         memory = dict(zip(quality, pool.map(memory_mb, schemes), strict=True))
     return {
         "mAP_keras": _known(mean_average_precision(targets, exact)),
@@ -161,9 +159,3 @@ def _memory_mb(field: str) -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
-
-
-def _fresh_processes(workers: int) -> ProcessPoolExecutor:
-    """One for each call."""
-    context = get_context("spawn")
-    return ProcessPoolExecutor(count_workers(workers), context, max_tasks_per_child=1)

@@ -39,8 +39,6 @@ def build_head(
     """
     inputs = _inputs(variant, backbone)
     features = _features(variant, backbone, inputs)
-    if variant.normalization:
-        features = layers.BatchNormalization(center=False, scale=False, name="norm")(features)
     if variant.projection_units:
         activation = variant.activation
         projection = layers.Dense(variant.projection_units, activation, name="projection")
@@ -70,8 +68,16 @@ def _features(variant: Variant, backbone: Backbone, inputs: dict[str, keras.Kera
     if variant.backbone != "frozen":
         network = with_layers(backbone.build(), variant.layers)
         inputs = network(backbone.front_end()(inputs["waveform"]))
-    features = [inputs[name] for name in (EMBEDDING, *variant.layers)]
-    return layers.Concatenate(name="features")(features) if variant.layers else features[0]
+    features = {name: inputs[name] for name in (EMBEDDING, *variant.layers)}
+    if variant.normalization:  # of each by itself: after them all the converter would multiply the
+        # projection's weights by the scales, which then differ too much for 4 bits
+        features = {name: _normalized(name, feature) for name, feature in features.items()}
+    joined = list(features.values())
+    return layers.Concatenate(name="features")(joined) if variant.layers else joined[0]
+
+
+def _normalized(name: str, feature: keras.KerasTensor):
+    return layers.BatchNormalization(center=False, scale=False, name=f"norm_{name}")(feature)
 
 
 def with_layers(model: keras.Model, names: Sequence[str]) -> keras.Model:

@@ -7,7 +7,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,7 @@ def make_files(
         (reason,) = apart([export])
         if reason:
             raise LeanError(f"{source.name} could not be made a .tflite: {reason}")
-        with open_pool(workers) as pool:
+        with open_pool(workers, __name__) as pool:
             card = _card(pool, bare, validation, known)
             mixes, sensitivity = _mixes(pool, bare, validation, settings, seed)
         writings = [
@@ -137,7 +136,7 @@ def apart(works: Iterable[Callable[[], object]]) -> Iterator[str | None]:
     """
     pool = None
     for work in works:
-        pool = pool or ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        pool = pool or open_pool(1, __name__)
         try:
             pool.submit(work).result()
             yield None

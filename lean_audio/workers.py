@@ -1,10 +1,10 @@
 """Spread work over processes; the results are the same for any number of them."""
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -20,10 +20,19 @@ def count_workers(workers: int) -> int:
     return workers or len(os.sched_getaffinity(0))
 
 
-def open_pool(workers: int) -> ProcessPoolExecutor:
-    """Fresh processes, to be used as a context; for several maps one after the other."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count_workers(workers), mp_context=context)
+def open_pool(
+    workers: int, module: str, calls_per_process: int | None = None
+) -> ProcessPoolExecutor:
+    """Fresh processes, to be used as a context; for several maps one after the other.
+
+    module: whose functions they will call. They are forked from a process that has imported it and
+    done nothing else.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([module])
+    return ProcessPoolExecutor(
+        count_workers(workers), context, max_tasks_per_child=calls_per_process
+    )
 
 
 def map_in_pool(

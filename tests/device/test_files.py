@@ -13,6 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from device_models import LABELS, write
 
 from lean_audio.errors import LeanError
+from lean_audio.model import build_head
 from lean_audio.quantize import apart
 from lean_audio.recipes import BASE, GROUPS, MIXES, groups_of, quantize
 from lean_audio.runtime import Runtime
@@ -48,8 +49,26 @@ def test_each_schemes_file_agrees_with_keras(lean, tmp_path, scheme):
 
 @pytest.mark.parametrize("name", ["yamnet", "yamnet-projection", "joint-none", "joint-affinity"])
 def test_every_variant_can_be_exported(make_tagger, name):
-    made = make_tagger(name)
+    assert_agrees_with_keras(make_tagger(name))
+
+
+def assert_agrees_with_keras(made) -> None:
     assert np.abs(run(made.folder / "bare.tflite", made.waveforms) - made.scores).max() <= 1e-4
+
+
+def test_the_scales_of_plus_stay_out_of_its_projections_weights(make_tagger, params, backbone):
+    """Within them they would leave nothing of the small ones in 4 bits."""
+    made = make_tagger("plus")
+    assert_agrees_with_keras(made)
+    head = build_head(params.variant("plus"), len(LABELS), backbone)
+    head.load_weights(made.folder / "head.weights.h5")
+    kernel, _ = head.get_layer("projection").get_weights()
+    buffers = [
+        buffer.data
+        for buffer in read_flatbuffer((made.folder / "bare.tflite").read_bytes()).buffers
+    ]
+    (stored,) = (data for data in buffers if data is not None and len(data) == kernel.nbytes)
+    np.testing.assert_array_equal(stored.view(np.float32).reshape(kernel.shape[::-1]), kernel.T)
 
 
 def test_smaller_kinds_make_smaller_files(lean):

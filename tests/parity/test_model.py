@@ -42,10 +42,6 @@ def test_size_is_exact(name, parameters):
     assert count_parameters(VARIANTS[name], CLASSES, BACKBONE) == parameters
 
 
-def test_plus_is_no_larger_than_lean():
-    assert count_parameters(VARIANTS["plus"], CLASSES, BACKBONE) <= PARAMETERS["joint-bahdanau"]
-
-
 @pytest.mark.parametrize("name", ["yamnet-finetuned", "yamnet-scratch"])
 def test_a_trained_backbone_counts_and_is_trained(name):
     variant = PARAMS.ingredients[name]

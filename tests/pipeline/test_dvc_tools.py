@@ -4,7 +4,14 @@ import json
 
 import vl_convert
 
-VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
+VARIANTS = (
+    "yamnet",
+    "yamnet-projection",
+    "joint-none",
+    "joint-affinity",
+    "joint-bahdanau",
+    "plus",
+)
 TOGETHER = {
     "validation mAP": "history",
     "training loss": "history",
