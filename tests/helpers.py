@@ -14,6 +14,14 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 ROOT = Path(__file__).parents[1]
+FIVE = (
+    "yamnet",
+    "yamnet-projection",
+    "joint-none",
+    "joint-affinity",
+    "joint-bahdanau",
+)  # the paper's
+VARIANTS = (*FIVE, "plus")
 TIMEOUTS_S = itertools.count(60)
 
 

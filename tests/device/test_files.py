@@ -63,11 +63,9 @@ def test_the_scales_of_plus_stay_out_of_its_projections_weights(make_tagger, par
     head = build_head(params.variant("plus"), len(LABELS), backbone)
     head.load_weights(made.folder / "head.weights.h5")
     kernel, _ = head.get_layer("projection").get_weights()
-    buffers = [
-        buffer.data
-        for buffer in read_flatbuffer((made.folder / "bare.tflite").read_bytes()).buffers
-    ]
-    (stored,) = (data for data in buffers if data is not None and len(data) == kernel.nbytes)
+    model = read_flatbuffer((made.folder / "bare.tflite").read_bytes())
+    data = [buffer.data for buffer in model.buffers if buffer.data is not None]
+    (stored,) = (values for values in data if len(values) == kernel.nbytes)
     np.testing.assert_array_equal(stored.view(np.float32).reshape(kernel.shape[::-1]), kernel.T)
 
 

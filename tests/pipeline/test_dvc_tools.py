@@ -3,15 +3,8 @@
 import json
 
 import vl_convert
+from helpers import VARIANTS
 
-VARIANTS = (
-    "yamnet",
-    "yamnet-projection",
-    "joint-none",
-    "joint-affinity",
-    "joint-bahdanau",
-    "plus",
-)
 TOGETHER = {
     "validation mAP": "history",
     "training loss": "history",

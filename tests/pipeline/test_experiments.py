@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 import vl_convert
-from helpers import local, runs
+from helpers import VARIANTS, local, runs
 from tracked import snapshot
 
-FIVE = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
-VARIANTS = (*FIVE, "plus")
 QUICK = "quantize.schemes=[float32,weight_only_int8]"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from fsd50k import has_zip, make_miniature, serve
+from helpers import FIVE
 from ruamel.yaml import YAML
 
 from lean_audio.datasets import load_dataset
@@ -24,7 +25,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not has_zip(), reason="no `zip` on the PATH to make archives with"),
 ]
-VARIANTS = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
 SCHEMES = "[float32, float16, dynamic_int8, weight_only_int8, selective_int8, int4, full_int8]"
 
 
@@ -134,7 +134,7 @@ def test_from_an_empty_disk_to_the_ablation_table(clone, miniature, server):
     assert "UNTRAINED YAMNET" in output
     assert {name for name, _ in server.asked} == set(miniature.names)
     report = (clone.root / "report" / "fsd50k" / "report.md").read_text()
-    for variant in VARIANTS:
+    for variant in FIVE:
         metrics = json.loads((clone.root / "metrics/fsd50k" / f"{variant}.json").read_text())
         assert metrics["clips"] == miniature.counts["eval"]
         assert f"{metrics['mAP']:.4f}" in report

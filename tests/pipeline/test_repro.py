@@ -10,10 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import local, runs, write_layout
-
-FIVE = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
-VARIANTS = (*FIVE, "plus")
+from helpers import VARIANTS, local, runs, write_layout
 
 
 def test_repro_ends_in_a_report_with_every_variant(finished):

@@ -12,12 +12,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from helpers import local, runs, wait_for
+from helpers import VARIANTS, local, runs, wait_for
 from mlflow.tracking import MlflowClient
 from tracked import CURVES, curve, snapshot
 
-FIVE = ("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau")
-VARIANTS = (*FIVE, "plus")
 DEAD_SERVER = "http://127.0.0.1:9"
 
 
