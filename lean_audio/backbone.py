@@ -66,7 +66,7 @@ def load_backbone(path: Path, mean_normalization: bool) -> Backbone:
     found: Any = None
     name = ".".join(path.with_suffix("").parts)
     try:
-        if path.suffix == ".py" and not path.is_absolute():
+        if path.suffix == ".py" and not path.is_absolute() and ".." not in path.parts:
             found = getattr(import_module(name), "BACKBONE", None)
     except ModuleNotFoundError as error:
         if not f"{name}.".startswith(f"{error.name}."):

@@ -62,7 +62,7 @@ def to_svg(chart: alt.TopLevelMixin, sentence: str) -> str:
     vl-convert numbers its clip paths through the life of the process: they get names made of
     the content, so that they neither change from run to run nor collide on one page.
     """
-    svg = vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="6.4", config=CONFIG)
+    svg = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), vl_version="6.4", config=CONFIG)
     ids = dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg))
     for number, name in enumerate(ids):
         svg = re.sub(rf'(\bid="|url\(#){re.escape(name)}(?=["\)])', rf"\g<1>{MARK}{number}", svg)

@@ -184,16 +184,15 @@ def _mixes(
 ) -> tuple[dict[str, Mix], pd.DataFrame]:
     clips = some_clips(validation, settings.probe_clips, seed)
     limits = {
-        "selective_int8": {"max_drop": settings.selective_max_drop},
-        "int4": {
-            "max_drop": settings.int4_max_drop,
-            "enough_bytes": settings.int4_enough_bytes,
-        },
+        "selective_int8": settings.selective_max_change,
+        "int4": settings.int4_max_change,
     }
     mixes, tables = {}, []
     for scheme in settings.schemes:
         if scheme in PROBED:
-            mixes[scheme], table = probe(pool, model, PROBED[scheme], clips, **limits[scheme])
+            mixes[scheme], table = probe(
+                pool, model, PROBED[scheme], clips, max_change=limits[scheme]
+            )
             tables.append(table)
         else:
             mixes[scheme] = MIXES[scheme]

@@ -12,12 +12,14 @@ import numpy as np
 from scipy import stats
 
 from lean_audio import paper
+from lean_audio.errors import LeanError
 from lean_audio.report_inputs import HISTORY, METRICS, TRAINING, number, read_record, read_table
 
 Record = Mapping[str, Any]
 LEAN = "joint-bahdanau"  # what all others are compared with
 INTERVAL = (2.5, 97.5)  # percentiles
-SEED_DRAWS = 1  # of the seeds that are drawn with the clips
+ENOUGH_SEEDS = 3  # of both models, for a difference to be called real or not
+NOTES_FILE = "notes.md"  # in study/: what its readers must know that the files cannot say
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,19 @@ def read_models(metrics_dir: Path) -> dict[str, Model]:
         model.after, model.change = facts.get("after", ""), facts.get("change", "")
         model.runs.append(run)
     for name, model in models.items():
+        _check_runs(metrics_dir, model)
         path = metrics_dir / "study" / f"{name}.cost.json"
         model.cost = json.loads(path.read_text("utf-8")) if path.is_file() else None
     return {name: models[name] for name in _in_order(models)}
+
+
+def _check_runs(folder: Path, model: Model) -> None:
+    seeds = [run.seed for run in model.runs]
+    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+        raise LeanError(
+            f"{folder}: {model.name} is there twice with seed {twice[0]}; `seed` and each of "
+            "ablation.seeds are different seeds: move the older files out of study/"
+        )
 
 
 def _main_runs(folder: Path) -> Iterator[tuple[str, Run, Record]]:
@@ -79,7 +91,7 @@ def _study_runs(folder: Path) -> Iterator[tuple[str, Run, Record]]:
 
 def _resampled(path: Path) -> np.ndarray:
     with path.open(encoding="utf-8") as file:
-        return np.array([float(row["mAP"]) for row in csv.DictReader(file)])
+        return np.array([float(row["mAP"] or "nan") for row in csv.DictReader(file)])
 
 
 def _in_order(models: Mapping[str, Model]) -> list[str]:
@@ -98,47 +110,69 @@ def _in_order(models: Mapping[str, Model]) -> list[str]:
 
 def mean_with_interval(values: Sequence[float]) -> Record:
     """Of a mean over seeds, by Student's t; without an interval when there is one seed."""
-    mean, count = float(np.mean(values)), len(values)
+    mean, half = float(np.mean(values)), _half_width(values)
+    low, high = (mean - half, mean + half) if len(values) > 1 else (None, None)
+    return {"mean": mean, "low": low, "high": high, "seeds": len(values)}
+
+
+def _half_width(values: Sequence[float]) -> float:
+    """Of the 95 % interval of a mean; 0 of a single value, of which nothing is known."""
+    count = len(values)
     if count < 2:
-        return {"mean": mean, "low": None, "high": None, "seeds": count}
-    half = stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
-    return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": count}
+        return 0.0
+    return float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
 
 
 def difference(ours: Model, theirs: Model) -> Record:
-    """Mean mAP of one less that of the other, with a paired bootstrap's 95 % interval.
+    """Mean mAP over seeds of one less that of the other, with a 95 % interval.
 
-    Clips are drawn with replacement, the same for both; so are, of each model, its seeds.
+    Its half-widths: those of a paired bootstrap over clips, the same draws for both, centred on the
+    gap (a clip drawn twice makes rare classes look easier, for all models); and those of each
+    model's mean over seeds (Student's t), as the root of the sum of their squares.
+    real: whether it leaves out 0; None where a model has fewer than ENOUGH_SEEDS seeds.
     """
-    gap = np.mean([r.mean_ap for r in ours.runs]) - np.mean([r.mean_ap for r in theirs.runs])
-    rng = np.random.default_rng(SEED_DRAWS)
-    low, high = np.percentile(_drawn(ours, rng) - _drawn(theirs, rng), INTERVAL)
-    return {"gap": float(gap), "low": float(low), "high": float(high), "real": low > 0 or high < 0}
+    gap = float(np.mean([r.mean_ap for r in ours.runs]) - np.mean([r.mean_ap for r in theirs.runs]))
+    over_seeds = [_half_width([run.mean_ap for run in model.runs]) for model in (ours, theirs)]
+    draws = _drawn(ours) - _drawn(theirs)
+    below, above = np.nanpercentile(draws - np.nanmean(draws), INTERVAL)
+    low = gap - float(np.linalg.norm([below, *over_seeds]))
+    high = gap + float(np.linalg.norm([above, *over_seeds]))
+    enough = min(len(ours.runs), len(theirs.runs)) >= ENOUGH_SEEDS
+    return {"gap": gap, "low": low, "high": high, "real": low > 0 or high < 0 if enough else None}
 
 
-def _drawn(model: Model, rng: np.random.Generator) -> np.ndarray:
-    """(resamples,) mean mAP over as many seeds as there are, drawn anew for each resample."""
-    runs = np.stack([run.resampled for run in model.runs])  # (seeds, resamples)
-    seeds, resamples = runs.shape
-    return runs[rng.integers(seeds, size=runs.shape), np.arange(resamples)].mean(axis=0)
+def _drawn(model: Model) -> np.ndarray:
+    """(resamples,) mAP of each draw of the clips, mean over seeds."""
+    return np.mean([run.resampled for run in model.runs], axis=0)
 
 
 def _cost(model: Model) -> Record:
-    """Of one chunk on one core; None where it was not measured."""
+    """Of one chunk on one core; None where it was not measured. against: times the backbone's."""
     if model.cost is None:
-        return {"bytes": None, "ms": None}
-    first = next(iter(model.cost["latency"].values()))
-    return {"bytes": model.cost["bytes"], "ms": first["median_ms"]}
+        return {"bytes": None, "ms": None, "against": None}
+    first = next(iter(model.cost["latency"]))
+    ms, backbone_ms = (
+        model.cost[name][first]["median_ms"] for name in ("latency", "backbone_latency")
+    )
+    return {"bytes": model.cost["bytes"], "ms": ms, "against": ms / backbone_ms}
 
 
 def beyond(metrics_dir: Path) -> Record | None:
-    """The two tables; None where there is nothing beside the paper's variants to show.
+    """The two tables; None where there is nothing beside one training of the paper's variants.
 
     models: one row a model, against LEAN; steps: one row for each that comes after another.
     """
     models = read_models(metrics_dir)
-    if set(models) <= {row.variant for row in paper.ABLATION}:
+    seeds = max((len(model.runs) for model in models.values()), default=0)
+    if set(models) <= {row.variant for row in paper.ABLATION} and seeds < 2:
         return None
+    draws = {len(run.resampled) for model in models.values() for run in model.runs}
+    if len(draws) > 1:
+        raise LeanError(
+            f"{metrics_dir}: the models were not all resampled alike, but {sorted(draws)} times; "
+            "ablation.resamples must be the same for all: run the others again"
+        )
+    notes = metrics_dir / "study" / NOTES_FILE
     rows = [
         {
             "name": model.name,
@@ -154,20 +188,19 @@ def beyond(metrics_dir: Path) -> Record | None:
         "models": rows,
         "steps": [_step(m, models[m.after]) for m in models.values() if m.after in models],
         "evaluations": sum(len(model.runs) for model in models.values()),
-        "seeds": max(len(model.runs) for model in models.values()),
+        "seeds": seeds,
+        "notes": notes.read_text("utf-8").split("\n\n") if notes.is_file() else [],
         "LEAN": LEAN,
     }
 
 
-def row_of(name: str, tables: Record | None) -> Record | None:
-    """One model's row of `beyond`; None where it was not trained."""
-    rows = tables["models"] if tables else []
-    return next((row for row in rows if row["name"] == name), None)
+def means(metrics_dir: Path) -> dict[str, Record]:
+    """Of each model, its mAP over seeds."""
+    models = read_models(metrics_dir).values()
+    return {model.name: mean_with_interval([run.mean_ap for run in model.runs]) for model in models}
 
 
 def _step(model: Model, before: Model) -> Record:
-    ours, theirs = _cost(model), _cost(before)
-    known = None not in (*ours.values(), *theirs.values())
     return {
         "name": model.name,
         "after": model.after,
@@ -175,6 +208,18 @@ def _step(model: Model, before: Model) -> Record:
         "seeds": f"{len(model.runs)} / {len(before.runs)}",
         **difference(model, before),
         "parameters": model.parameters - before.parameters,
-        "bytes": ours["bytes"] - theirs["bytes"] if known else None,
-        "ms": ours["ms"] - theirs["ms"] if known else None,
+        **_added_cost(_cost(model), _cost(before)),
     }
+
+
+def _added_cost(ours: Record, theirs: Record) -> Record:
+    """Bytes and ms; None where it was not measured, no ms where the network is the same.
+
+    The ms are of the time in which `theirs` was measured: both are taken as multiples of the
+    backbone's time beside them, as a machine's speed changes from process to process.
+    """
+    if None in (*ours.values(), *theirs.values()):
+        return {"bytes": None, "ms": None}
+    added = ours["bytes"] - theirs["bytes"]
+    ms = (ours["against"] - theirs["against"]) * theirs["ms"] / theirs["against"]
+    return {"bytes": added, "ms": ms if added else None}

@@ -1,13 +1,16 @@
 """The on-device part of the report: what each .tflite costs and loses, and which weights matter."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lean_audio.files import read_json
+from lean_audio.report_inputs import Source, read_table
 
 Record = Mapping[str, Any]
+SENSITIVITY = Source(
+    "quantize", "group kind saved_bytes mAP_drop score_change joined_change chosen"
+)
 FILES = ("device.json", "quantize.json", "sensitivity.csv")
 
 
@@ -50,14 +53,12 @@ def _shares_ms(measured: Record) -> Record:
 
 
 def _numbers(path: Path) -> list[Record]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    measured = ("saved_bytes", "mAP_drop", "score_difference", "joined_mAP_drop")
+    measured = ("saved_bytes", "mAP_drop", "score_change", "joined_change")
     return [
         {
             **row,
             **{name: float(row[name] or "nan") for name in measured},
             "chosen": row["chosen"] == "True",
         }
-        for row in rows
+        for row in read_table(path, SENSITIVITY)
     ]

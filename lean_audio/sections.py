@@ -183,9 +183,8 @@ class Quantize(Frozen):
     variant: str  # headline | one of variants
     schemes: tuple[Scheme, ...]
     probe_clips: Positive
-    int4_max_drop: Share
-    int4_enough_bytes: Positive
-    selective_max_drop: Share
+    int4_max_change: Share
+    selective_max_change: Share
 
     @model_validator(mode="after")
     def has_a_yardstick(self) -> "Quantize":

@@ -10,13 +10,14 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
-from lean_audio import charts
+from lean_audio import chart_style, charts
 from lean_audio.errors import LeanError
 from lean_audio.files import read_json, sha256
 from lean_audio.params import Params
@@ -41,6 +42,9 @@ PLOTS = {
     "precision_recall.svg": (charts.precision_recall, "pr.csv"),
     "reliability.svg": (charts.reliability, "reliability.csv"),
 }
+DRAWN_BY = {  # other charts of the same tables are uploaded again
+    path.name: path.read_bytes() for path in map(Path, (charts.__file__, chart_style.__file__))
+}
 
 
 class UntrackedError(LeanError):
@@ -51,8 +55,9 @@ class UntrackedError(LeanError):
 class Record:
     """All that a run holds. curves: one row an epoch.
 
-    artifacts: kind of files -> path in the run -> content. The device's are a kind of their own:
-    which variant has them follows `attention`, and the others need not be uploaded for it.
+    artifacts: kind of files -> path in the run -> content; plots are drawn of them when they are
+    uploaded. The device's are a kind of their own: which variant has them follows `attention`, and
+    the others need not be uploaded for it.
     """
 
     tags: dict[str, str]
@@ -121,7 +126,6 @@ def read_record(params: Params, variant: str) -> Record:
             "results": {
                 "weights/head.weights.h5": paths.weights(variant).read_bytes(),
                 **_tables(paths.metrics, variant),
-                **_plots(paths.metrics, variant),
             },
             **({"device": _device_files(paths)} if device else {}),
         },
@@ -150,12 +154,13 @@ def _tables(metrics: Path, variant: str) -> dict[str, bytes]:
     return {f"tables/{table}": (metrics / f"{variant}.{table}").read_bytes() for table in TABLES}
 
 
-def _plots(metrics: Path, variant: str) -> dict[str, bytes]:
+def _plots(variant: str, artifacts: dict[str, bytes]) -> dict[str, bytes]:
+    """Drawn from the tables among the artifacts."""
+    tables = {table: artifacts.get(f"tables/{table}") for _, table in PLOTS.values()}
     return {
-        f"plots/{name}": chart(
-            {variant: pd.read_csv(metrics / f"{variant}.{table}").to_dict("records")}
-        ).encode()
+        f"plots/{name}": chart({variant: pd.read_csv(BytesIO(content)).to_dict("records")}).encode()
         for name, (chart, table) in PLOTS.items()
+        if (content := tables[table])
     }
 
 
@@ -190,9 +195,9 @@ def complete(store: Store, run_id: str, record: Record) -> None:
     changed = {n: v for n, v in record.metrics.items() if run.data.metrics.get(n) != v}
     log_metrics(store, run_id, changed, 0)
     for kind, artifacts in record.artifacts.items():
-        tag, fingerprint = f"{kind}_sha256", _fingerprint(artifacts)
+        tag, fingerprint = f"{kind}_sha256", _fingerprint(artifacts | DRAWN_BY)
         if run.data.tags.get(tag) != fingerprint:
-            _upload(store, run_id, artifacts)
+            _upload(store, run_id, artifacts | _plots(record.tags["variant"], artifacts))
             store.client.set_tag(run_id, tag, fingerprint)
     for name, value in record.tags.items():
         if name not in run.data.tags or (name in LATEST and run.data.tags[name] != value):

@@ -84,8 +84,11 @@ def test_sensitivity_has_every_group_twice_and_the_mix_is_the_chosen_ones(finish
     table = pd.read_csv(metrics / "sensitivity.csv")
     mixes = json.loads((metrics / "quantize.json").read_text())["mixes"]
     for scheme, kind in (("int4", "int4"), ("selective_int8", "dynamic")):
-        chosen = table[(table["kind"] == kind) & table["chosen"]]["group"]
-        assert BASE | dict.fromkeys(chosen, kind) == mixes[scheme]
+        rows = table[table["kind"] == kind].reset_index()
+        chosen = rows[rows["chosen"]]
+        assert BASE | dict.fromkeys(chosen["group"], kind) == mixes[scheme]
+        assert 0 < len(chosen) < len(rows)
+        assert chosen.index.tolist() == list(range(len(chosen)))
     assert table["kind"].value_counts().to_dict() == {"int4": 18, "dynamic": 18}
 
 

@@ -10,11 +10,17 @@ from report_data import change_json, make_run, pages, write_variant
 from scipy import stats
 
 from lean_audio.bootstrap import resampled_map
+from lean_audio.errors import LeanError
 from lean_audio.metrics import mean_average_precision
 from lean_audio.report_beyond import LEAN, beyond, difference, mean_with_interval, read_models
 
 METRICS = {"mAUC": 0.9, "d_prime": 1.8, "d_prime_per_class": 1.9, "lwlrap": 0.6}
-COST = {"bytes": 1000, "latency": {"1": {"median_ms": 2.5, "p95_ms": 3.0}}}
+
+
+def cost(size: int, ms: float, backbone_ms: float) -> str:
+    times = {"latency": ms, "backbone_latency": backbone_ms}
+    times = {name: {"1": {"median_ms": value, "p95_ms": value}} for name, value in times.items()}
+    return json.dumps({"bytes": size, **times})
 
 
 @pytest.fixture
@@ -34,9 +40,8 @@ def metrics_dir(tmp_path) -> Path:
     add(folder, LEAN, 3, 0.54, 4_500_000)
     add(folder, "plus", 2, 0.74, 4_000_000, after="rectified", change="four layers")
     add(folder, "rectified", 1, 0.6, 4_100_000, after=LEAN, change="a ReLU")
-    for name, size in ((LEAN, 3000), ("rectified", 1500)):
-        cost = COST | {"bytes": size}
-        (folder / "study" / f"{name}.cost.json").write_text(json.dumps(cost))
+    (folder / "study" / f"{LEAN}.cost.json").write_text(cost(3000, 5.0, 2.5))
+    (folder / "study" / "rectified.cost.json").write_text(cost(1500, 6.0, 4.0))
     return folder
 
 
@@ -77,30 +82,79 @@ def test_clips_that_move_both_models_alike_do_not_widen_a_difference(metrics_dir
     assert not found["real"]
     found = difference(models["plus"], models[LEAN])
     assert found["gap"] == pytest.approx(0.73 - 0.52)
-    assert 0.17 < found["low"] < found["gap"] < found["high"] < 0.25  # what the seeds differ by
-    assert found["real"]
+    halves = [stats.t.ppf(0.975, 1) * 0.01, stats.t.ppf(0.975, 2) * 0.02 / np.sqrt(3)]
+    assert found["gap"] - found["low"] == pytest.approx(np.linalg.norm(halves))
+    assert found["high"] - found["gap"] == pytest.approx(np.linalg.norm(halves))
+    assert found["real"] is None  # two seeds are too few
+
+
+def test_a_difference_is_real_from_three_seeds_on_where_its_interval_leaves_out_0(metrics_dir):
+    add(metrics_dir, "plus", 3, 0.73, 4_000_000, after="rectified", change="four layers")
+    for mean_ap, seed in ((0.51, 1), (0.53, 2), (0.55, 3)):
+        add(metrics_dir, "close", seed, mean_ap, 4_000_000, after=LEAN, change="nothing much")
+    models = read_models(metrics_dir)
+    assert difference(models["plus"], models[LEAN])["real"] is True
+    assert difference(models["close"], models[LEAN])["real"] is False
+
+
+def test_the_bootstrap_is_centred_on_the_gap(metrics_dir):
+    """Resamples repeat clips, which makes every model look better or worse than it is."""
+    models = read_models(metrics_dir)
+    shifted = models["rectified"].runs[0].resampled
+    shifted += 0.03 + 0.01 * np.cos(np.arange(len(shifted)))
+    found = difference(models["rectified"], models[LEAN])
+    assert found["gap"] - found["low"] == pytest.approx(found["high"] - found["gap"], abs=2e-3)
+
+
+def test_a_seed_that_is_there_twice_is_an_error(metrics_dir):
+    change_json(metrics_dir / "plus.training.json", seed=2)
+    with pytest.raises(LeanError, match="plus is there twice with seed 2"):
+        read_models(metrics_dir)
+
+
+def test_models_resampled_differently_are_an_error(metrics_dir):
+    pd.DataFrame({"mAP": np.full(100, 0.5)}).to_csv(metrics_dir / "plus.resampled.csv", index=False)
+    with pytest.raises(LeanError, match=r"\[100, 200\] times"):
+        beyond(metrics_dir)
+
+
+def test_resamples_without_a_positive_are_left_out(metrics_dir):
+    path = metrics_dir / f"{LEAN}.resampled.csv"
+    table = pd.read_csv(path)
+    table.loc[::3, "mAP"] = np.nan
+    table.to_csv(path, index=False)
+    models = read_models(metrics_dir)
+    assert np.isfinite(difference(models["plus"], models[LEAN])["low"])
 
 
 def test_steps_have_gains_and_what_they_cost(metrics_dir):
     rectified, plus = beyond(metrics_dir)["steps"]
     assert (rectified["after"], rectified["change"]) == (LEAN, "a ReLU")
     assert rectified["gap"] == pytest.approx(0.6 - 0.52)
-    assert (rectified["parameters"], rectified["bytes"], rectified["ms"]) == (-400_000, -1500, 0)
+    assert (rectified["parameters"], rectified["bytes"]) == (-400_000, -1500)
+    assert rectified["ms"] == pytest.approx((6 / 4 - 5 / 2.5) * 2.5)
     assert plus["seeds"] == "2 / 1"
     assert (plus["bytes"], plus["ms"]) == (None, None)  # not measured
     assert beyond(metrics_dir)["evaluations"] == 6
 
 
 def test_pages_show_every_model_and_step_and_how_often_the_split_was_used(metrics_dir, tmp_path):
+    (metrics_dir / "study" / "notes.md").write_text("Two more were scored.\n\nAnother note.\n")
     for page in pages(metrics_dir, tmp_path / "out"):
         assert "Beyond the paper" in page
-        assert "6 evaluations in all" in page
+        assert "6 evaluations of those shown" in page
+        assert "Two more were scored." in page
         for text in ("rectified", "a ReLU", "0.7300", "+0.2100", "0.4703 to 0.5697", "yes"):
             assert text in page
 
 
 def test_without_other_models_there_is_no_such_section(metrics_dir, tmp_path):
-    for path in [*metrics_dir.glob("plus.*"), *(metrics_dir / "study").iterdir()]:
+    others = [path for path in (metrics_dir / "study").iterdir() if LEAN not in path.name]
+    for path in [*metrics_dir.glob("plus.*"), *others]:
+        path.unlink()
+    (only,) = beyond(metrics_dir)["models"]  # its seeds are worth a table
+    assert (only["name"], only["mAP"]["seeds"]) == (LEAN, 3)
+    for path in (metrics_dir / "study").iterdir():
         path.unlink()
     assert beyond(metrics_dir) is None
     for page in pages(metrics_dir, tmp_path / "out"):

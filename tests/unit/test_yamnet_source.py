@@ -64,7 +64,9 @@ def test_untrained_weights_follow_the_seed(tmp_path):
     assert hashes["a"].weights_sha256 != hashes["c"].weights_sha256
 
 
-@pytest.mark.parametrize("path", ["nowhere.py", "/etc/passwd", "lean_audio/audio.py", "README.md"])
+@pytest.mark.parametrize(
+    "path", ["nowhere.py", "../nowhere.py", "/etc/passwd", "lean_audio/audio.py", "README.md"]
+)
 def test_a_file_without_a_backbone_is_refused(path):
     with pytest.raises(LeanError, match=rf"backbone: {path} is not a Python file .* BACKBONE"):
         load_backbone(Path(path), mean_normalization=False)
