@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lean_audio.audio import to_float
+from lean_audio.audio import SAMPLE_RATE_HZ, to_float
 from lean_audio.backbone import Backbone
 from lean_audio.chunks import Chunks
 from lean_audio.device import time_models
@@ -15,13 +15,14 @@ from lean_audio.export import export_features, export_tagger
 from lean_audio.model import build_head
 from lean_audio.recipes import MIXES, quantize
 from lean_audio.sections import Device, Variant
+from lean_audio.tflite_file import LABELS_FILE, finish
 
 SCHEME = "weight_only_int8"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """bytes: of the file in 8 bits; latency, backbone_latency: threads -> ms of one chunk.
+    """bytes: of the finished file in 8 bits; latency, backbone_latency: threads -> ms of one chunk.
 
     The latter is that of the float32 backbone alone, timed in turns with the model.
     """
@@ -44,7 +45,9 @@ def measure_cost(
         head, model, plain = (Path(name, file) for file in ("h.weights.h5", "m.tflite", "p.tflite"))
         build_head(variant, classes, backbone).save_weights(head)
         content = export_tagger(variant, classes, backbone, pretrained, head)
-        model.write_bytes(quantize(content, MIXES[SCHEME]))
+        labels = {LABELS_FILE: "".join(f"{label}\n" for label in chunks.vocabulary)}
+        about = {"name": "cost", "description": SCHEME, "sample_rate_hz": SAMPLE_RATE_HZ}
+        model.write_bytes(finish(quantize(content, MIXES[SCHEME]), labels, **about))
         plain.write_bytes(export_features(backbone, pretrained))
         rows = np.arange(min(settings.timed_chunks, len(chunks)))
         times = time_models([model, plain], to_float(chunks.waveforms(rows)), settings)

@@ -53,6 +53,8 @@ def _shares_ms(measured: Record) -> Record:
 
 
 def _numbers(path: Path) -> list[Record]:
+    if not path.read_text("utf-8").strip():
+        return []  # no scheme is a mix that was probed
     measured = ("saved_bytes", "mAP_drop", "score_change", "joined_change")
     return [
         {
