@@ -11,7 +11,8 @@ import numpy as np
 from benchmarks.memory import run_yamnet
 from benchmarks.tools import ALL_CORES, bracketed, report, seconds, store_noise
 from lean_audio.audio import SAMPLE_RATE_HZ
-from lean_audio.embeddings import LAYOUT_FILE, embed
+from lean_audio.embedder import embed
+from lean_audio.embeddings import LAYOUT_FILE
 from lean_audio.files import read_json
 from lean_audio.params import load_params
 from lean_audio.yamnet import build_yamnet

@@ -62,7 +62,7 @@ def run_prepare(folder: Path) -> None:
 
 
 def run_embed(folder: Path) -> None:
-    from lean_audio.embeddings import embed
+    from lean_audio.embedder import embed
 
     embed(folder / "audio", folder / "yamnet", folder / "embeddings", load_params().embed, 2)
 

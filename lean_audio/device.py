@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from lean_audio.audio import to_float
+from lean_audio.average_precision import mean_average_precision
 from lean_audio.bootstrap import map_drop_interval
 from lean_audio.device_scoring import Clips, score_file
 from lean_audio.errors import LeanError
-from lean_audio.metrics import mean_average_precision
 from lean_audio.runtime import Runtime
 from lean_audio.sections import Device
 from lean_audio.workers import open_pool

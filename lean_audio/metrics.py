@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 from sklearn.metrics import (
     average_precision_score,
     label_ranking_average_precision_score,
     roc_auc_score,
 )
+
+from lean_audio.average_precision import mean_average_precision
 
 
 @dataclass(frozen=True)
@@ -53,34 +55,13 @@ def per_class(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, ...]) 
     return pd.DataFrame(rows, columns=["label", "AP", "AUC", "positives"])
 
 
-def mean_average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
-    """Mean AP over the classes with positives; NaN if there is no such class."""
-    scored = np.flatnonzero(targets.any(axis=0))
-    if not scored.size:
-        return np.nan
-    return float(np.mean([average_precision(targets[:, c], scores[:, c]) for c in scored]))
-
-
-def average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
-    """scikit-learn's average_precision_score of one class with positives, to the last bit.
-
-    Without its checks: training takes the mAP after every epoch, and they were most of the time.
-    """
-    order = np.argsort(-scores, kind="stable")
-    ends = np.flatnonzero(np.diff(scores[order], append=np.nan))  # the last of each run of ties
-    true = np.cumsum(targets[order], dtype=np.float64)[ends]
-    precision, recall = true / (1 + ends), true / true[-1]
-    gained = np.diff(recall[::-1], append=0.0)  # from the lowest threshold up, as it sums
-    return max(0.0, float(-np.sum(gained * precision[::-1])))
-
-
 def d_prime(auc: float, positives: int, negatives: int) -> float:
     """sqrt(2) * Phi^-1(AUC), the AUC kept half a step off 0 and 1, where d' would be infinite.
 
     One step is one positive-negative pair in the wrong order: 1 / (positives * negatives).
     """
     half_step = 0.5 / max(positives * negatives, 1)
-    return float(np.sqrt(2) * norm.ppf(np.clip(auc, half_step, 1 - half_step)))
+    return float(np.sqrt(2) * ndtri(np.clip(auc, half_step, 1 - half_step)))
 
 
 def lwlrap(targets: np.ndarray, scores: np.ndarray) -> float | None:

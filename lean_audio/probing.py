@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lean_audio.average_precision import mean_average_precision
 from lean_audio.device_scoring import Clips, Scored, score_mixes
-from lean_audio.metrics import mean_average_precision
 from lean_audio.recipes import BASE, Mix, groups_of
 
 SAVES_BYTES = ("int4",)

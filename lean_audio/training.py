@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pandas as pd
 
+from lean_audio.average_precision import mean_average_precision
 from lean_audio.backbone import Backbone
 from lean_audio.batches import Examples, ShuffledBatches
 from lean_audio.errors import LeanError
 from lean_audio.files import whole
-from lean_audio.metrics import mean_average_precision
 from lean_audio.model import backbone_of, build_head
 from lean_audio.pretrained import load_pretrained
 from lean_audio.scoring import score_clips

@@ -1,7 +1,7 @@
 """Compute the YAMNet embedding of every chunk once; record what the numbers will rest on."""
 
 from lean_audio.datasets import load_dataset
-from lean_audio.embeddings import embed
+from lean_audio.embedder import embed
 from lean_audio.errors import run_stage
 from lean_audio.files import write_json
 from lean_audio.notices import print_notices

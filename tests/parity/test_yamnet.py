@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_hub as hub
 
 from lean_audio.audio import SAMPLE_RATE_HZ, read_clip, to_float, to_int16
-from lean_audio.embeddings import open_embedder
+from lean_audio.embedder import open_embedder
 from lean_audio.export import write_embedder
 from lean_audio.logmel import PATCH_SAMPLES, LogMel, hann_window, mel_weights
 from lean_audio.pretrained import load_pretrained, obtain

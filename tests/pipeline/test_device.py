@@ -14,9 +14,9 @@ import pytest
 import soundfile
 from helpers import lean_audio
 
+from lean_audio.average_precision import mean_average_precision
 from lean_audio.chunks import multi_hot
 from lean_audio.datasets import load_dataset
-from lean_audio.metrics import mean_average_precision
 from lean_audio.recipes import BASE
 from lean_audio.tagger import Tagger, read_card
 

@@ -43,9 +43,9 @@ def test_metrics_have_what_the_readme_promises(finished):
 
 
 def test_saved_scores_give_the_stated_map(finished):
+    from lean_audio.average_precision import mean_average_precision
     from lean_audio.chunks import multi_hot
     from lean_audio.datasets import load_dataset
-    from lean_audio.metrics import mean_average_precision
 
     dataset = load_dataset(finished.root / "data" / "demo" / "clips")
     clips = dataset.clips[dataset.clips["split"] == "eval"]

@@ -9,9 +9,9 @@ import pytest
 from report_data import change_json, make_run, pages, write_variant
 from scipy import stats
 
+from lean_audio.average_precision import mean_average_precision
 from lean_audio.bootstrap import resampled_map
 from lean_audio.errors import LeanError
-from lean_audio.metrics import mean_average_precision
 from lean_audio.report_beyond import LEAN, beyond, difference, mean_with_interval, read_models
 
 METRICS = {"mAUC": 0.9, "d_prime": 1.8, "d_prime_per_class": 1.9, "lwlrap": 0.6}

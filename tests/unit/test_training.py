@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from splits import store
 
+from lean_audio.average_precision import mean_average_precision
 from lean_audio.backbone import load_backbone
 from lean_audio.batches import Examples, OrderedBatches, ShuffledBatches
 from lean_audio.errors import LeanError
-from lean_audio.metrics import mean_average_precision
 from lean_audio.model import build_head
 from lean_audio.params import load_params
 from lean_audio.scoring import score_clips
