@@ -61,6 +61,8 @@ def to_svg(chart: alt.TopLevelMixin, sentence: str) -> str:
 
     vl-convert numbers its clip paths through the life of the process: they get names made of
     the content, so that they neither change from run to run nor collide on one page.
+    It is not checked against Vega-Lite's schema, which would have to be read for that: the same
+    bytes, sooner.
     """
     svg = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), vl_version="6.4", config=CONFIG)
     ids = dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg))

@@ -1,6 +1,8 @@
 """What the Makefile starts, and what `make paper` says before it does."""
 
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -14,6 +16,16 @@ def test_every_module_the_makefile_starts_is_there():
     started = re.findall(r"python -m ([\w.]+)", (ROOT / "Makefile").read_text())
     assert {"tools.paper", "tools.readme", "tools.ui", "benchmarks"} <= set(started)
     assert all(find_spec(module) for module in started)
+
+
+def test_a_stage_searches_for_garbage_while_it_works_and_not_while_it_starts():
+    program = (
+        "import gc, stages; from lean_audio.errors import run_stage;"
+        "print(gc.isenabled()); run_stage(lambda: print(gc.isenabled()))"
+    )
+    command = [sys.executable, "-c", program]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert printed.split() == ["False", "True"]
 
 
 def test_the_plan_names_bytes_disk_and_hours_of_every_stage(params):
