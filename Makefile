@@ -35,7 +35,7 @@ test: setup
 	ruff check .
 	ruff format --check .
 	basedpyright
-	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 bench: setup
 	set -o pipefail; python -m benchmarks | tee benchmarks/results.md
