@@ -2,6 +2,6 @@
 
 import gc
 
-# Importing TensorFlow makes a million objects that all stay: looking through them again and again
-# for some that may go is a fifth of a stage's start. run_stage switches it on.
+# Importing TensorFlow makes very many objects that all stay: looking through them again and again
+# for some that may go is a fifth of a stage's imports. run_stage switches the search on.
 gc.disable()
