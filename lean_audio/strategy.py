@@ -25,9 +25,15 @@ def open_strategy(name: str) -> Any | None:
     """A tf.distribute.Strategy; None for one device, which leaves all to the backend.
 
     To be called before anything is computed: several machines cannot be joined later.
-    Raises LeanError for several devices where there are none, or under another backend.
+    Raises LeanError for several devices where there are none, under another backend, or for auto
+    where TF_CONFIG names other hosts.
     """
     tensorflow = keras.backend.backend() == "tensorflow"
+    if name == "auto" and (tasks := _count_tasks()) > 1:
+        raise LeanError(
+            f"train.strategy: 'auto' trains on this machine alone, but TF_CONFIG names {tasks} "
+            "tasks; set train.strategy to multiworker, or unset TF_CONFIG"
+        )
     if name == "single" or (name == "auto" and not (tensorflow and _gpus() > 1)):
         return None
     if not tensorflow:
@@ -87,6 +93,14 @@ def _read_task() -> tuple[dict[str, list[str]], str, int]:
         f"train.strategy: 'multiworker' reads TF_CONFIG, which is {text!r}; "
         f"set it on every host, with its own index, as in {EXAMPLE}"
     )
+
+
+def _count_tasks() -> int:
+    """Of TF_CONFIG's cluster that train; 0 without one."""
+    with suppress(ValueError, KeyError, TypeError, AttributeError):  # not a cluster's
+        cluster = json.loads(os.environ.get("TF_CONFIG", ""))["cluster"]
+        return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+    return 0
 
 
 def count_replicas(strategy: Any | None) -> int:

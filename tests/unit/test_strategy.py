@@ -88,6 +88,15 @@ def test_the_chief_is_the_first_worker_unless_another_is_named(monkeypatch):
         assert is_chief("mirrored")  # whatever TF_CONFIG says to others
 
 
+def test_auto_does_not_train_every_host_for_itself(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", task("worker", 1, worker=HOSTS))
+    with pytest.raises(LeanError, match=r"'auto' .* TF_CONFIG names 2 tasks; set train\.strategy"):
+        open_strategy("auto")
+    for alone in (task("worker", 0, worker=HOSTS[:1]), "{", "[]"):
+        monkeypatch.setenv("TF_CONFIG", alone)
+        assert open_strategy("auto") is None
+
+
 @pytest.mark.slow
 def test_two_devices_train_as_one(tmp_path):
     """Sums in another order: 1e-5 of the loss, and of what Adam makes of it after 15 steps."""
