@@ -1,7 +1,7 @@
 # The README's commands. Needs Python 3.11 or 3.12 and a package index, nothing else.
 PYTHON ?= python3
 VENV := .venv
-GPU ?=
+GPU ?= $(wildcard $(VENV)/ready-gpu)
 BIN := $(CURDIR)/$(VENV)/bin
 LOCK := requirements/$(if $(GPU),gpu,cpu).lock
 READY := $(VENV)/ready$(if $(GPU),-gpu)

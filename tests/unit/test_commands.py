@@ -1,6 +1,7 @@
 """What the Makefile starts, and what `make paper` says before it does."""
 
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -16,6 +17,22 @@ def test_every_module_the_makefile_starts_is_there():
     started = re.findall(r"python -m ([\w.]+)", (ROOT / "Makefile").read_text())
     assert {"tools.paper", "tools.readme", "tools.ui", "benchmarks"} <= set(started)
     assert all(find_spec(module) for module in started)
+
+
+def test_a_gpu_environment_is_not_replaced_by_targets_that_do_not_name_it(tmp_path):
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+
+    def plan(*arguments: str) -> str:
+        command = ["make", "--dry-run", "ui", *arguments]
+        return subprocess.check_output(command, cwd=tmp_path, text=True)
+
+    assert "requirements/cpu.lock" in plan()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "ready-gpu").touch()
+    assert "requirements" not in plan()
+    assert "requirements/cpu.lock" in plan("GPU=")
 
 
 def test_a_stage_searches_for_garbage_while_it_works_and_not_while_it_starts():
