@@ -23,8 +23,7 @@ def listed(values: Iterable[object], most: int = 5) -> str:
 def run_stage(main: Callable[..., None], *arguments: str) -> None:
     """Call a stage's `main`; turn a LeanError into its sentence on stderr and exit code 1.
 
-    What is imported by now is never searched for garbage again: taking it apart, bit by bit, as
-    the process ends would take almost as long as the search while it was imported.
+    What is imported by now is never searched for garbage again, not as the process ends either.
     """
     gc.freeze()
     gc.enable()

@@ -84,6 +84,12 @@ class Params(Frozen):
                     f"ingredients.{name}.after: {variant.after!r} is not one of "
                     f"{', '.join(self._models)}"
                 )
+        for name, variant in self.variants.items() if self.ingredients else ():
+            if variant.after and variant.after not in self._models:
+                raise ValueError(
+                    f"variants.{name}.after: {variant.after!r} is not one of "
+                    f"{', '.join(self._models)}"
+                )
         if both := set(self.variants) & set(self.ingredients):
             raise ValueError(f"{', '.join(sorted(both))}: in variants and in ingredients")
         return self

@@ -1,5 +1,6 @@
 """What the numbers rest on, in the metrics and in the report."""
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,21 @@ def describe(dataset: Dataset, audio: Path, yamnet: Path) -> dict[str, Any]:
         },
         "yamnet": asdict(load_provenance(yamnet)),
     }
+
+
+def data_sha256(clips: Path, audio: Path, yamnet: Path, mean_normalization: bool) -> str:
+    """Of what every model of a run is trained and scored on: metrics of two are not compared.
+
+    That is the clips (by checksum) and their labels, the vocabulary, the chunks, and the backbone.
+    """
+    digest = hashlib.sha256(
+        f"{load_provenance(yamnet).weights_sha256} {mean_normalization}".encode()
+    )
+    for name in ("clips.csv", "vocabulary.csv"):
+        digest.update((clips / name).read_bytes())
+    for split in SPLITS:
+        digest.update(pd.read_parquet(audio / f"{split}.parquet").to_csv(index=False).encode())
+    return digest.hexdigest()
 
 
 def _count_licences(licences: pd.Series) -> dict[str, int]:

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from lean_audio import charts, charts_report, paper
 from lean_audio.chart_style import key
 from lean_audio.files import write_text
-from lean_audio.report_beyond import beyond, means
+from lean_audio.report_beyond import PLUS, beyond, means
 from lean_audio.report_classes import (
     MOST,
     TOLERANCE,
@@ -38,7 +38,6 @@ from lean_audio.sections import Attention
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGES = ("report.md", "model_card.md", "index.html")
-PLUS = "plus"  # our own variant, in the README beside the paper's
 BASELINE = "yamnet-projection"  # what the headline is compared with at first
 
 

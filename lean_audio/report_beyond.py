@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,22 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from lean_audio import paper
 from lean_audio.errors import LeanError
-from lean_audio.report_inputs import HISTORY, METRICS, TRAINING, number, read_record, read_table
+from lean_audio.report_inputs import (
+    HISTORY,
+    METRICS,
+    PROVENANCE,
+    REPEAT,
+    TRAINING,
+    VARIANTS,
+    number,
+    read_record,
+    read_table,
+)
 
 Record = Mapping[str, Any]
 LEAN = "joint-bahdanau"  # what all others are compared with
-INTERVAL = (2.5, 97.5)  # percentiles
+PLUS = "plus"  # ours
 ENOUGH_SEEDS = 3  # of both models, for a difference to be called real or not
 NOTES_FILE = "notes.md"  # in study/: what its readers must know that the files cannot say
 
@@ -37,6 +46,7 @@ class Model:
     """A variant or an ingredient. after, change: the model it differs from, and how."""
 
     name: str
+    settings: str  # SHA-256 of network and recipe
     parameters: int = 0
     after: str = ""
     change: str = ""
@@ -44,31 +54,48 @@ class Model:
     runs: list[Run] = field(default_factory=list)
 
 
-def read_models(metrics_dir: Path) -> dict[str, Model]:
-    """By name: the paper's five first, then the others, each after the model it comes from."""
+@dataclass(frozen=True)
+class Study:
+    """left_out: files of trainings on other data than the provenance tells of."""
+
+    models: Mapping[str, Model]
+    left_out: Sequence[str]
+
+
+def read_study(metrics_dir: Path) -> Study:
+    """Models by name: the paper's five first, then the others, each after the one it comes from.
+
+    Raises LeanError where one model was trained by several recipes.
+    """
+    data = read_record(metrics_dir / "provenance.json", PROVENANCE)["data_sha256"]
     models: dict[str, Model] = {}
-    for name, run, facts in (*_main_runs(metrics_dir), *_study_runs(metrics_dir / "study")):
-        model = models.setdefault(name, Model(name))
+    left_out = []
+    for path, name, run, facts in (*_main_runs(metrics_dir), *_study_runs(metrics_dir / "study")):
+        if facts.get("data_sha256", data) != data:
+            left_out.append(path.name)
+            continue
+        model = models.setdefault(name, Model(name, settings=facts["settings_sha256"]))
+        if model.settings != facts["settings_sha256"]:
+            raise LeanError(
+                f"{path}: {name} was trained with other settings than with seed "
+                f"{model.runs[0].seed}; train it again with seed {run.seed}, or delete the file"
+            )
         model.parameters = facts["parameters"]
         model.after, model.change = facts.get("after", ""), facts.get("change", "")
-        model.runs.append(run)
+        if run.seed not in [other.seed for other in model.runs]:
+            model.runs.append(run)
     for name, model in models.items():
-        _check_runs(metrics_dir, model)
-        path = metrics_dir / "study" / f"{name}.cost.json"
-        model.cost = json.loads(path.read_text("utf-8")) if path.is_file() else None
-    return {name: models[name] for name in _in_order(models)}
+        model.cost = _read_cost(metrics_dir / "study" / f"{name}.cost.json", data)
+    return Study({name: models[name] for name in _in_order(models)}, left_out)
 
 
-def _check_runs(folder: Path, model: Model) -> None:
-    seeds = [run.seed for run in model.runs]
-    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
-        raise LeanError(
-            f"{folder}: {model.name} is there twice with seed {twice[0]}; `seed` and each of "
-            "ablation.seeds are different seeds: move the older files out of study/"
-        )
+def _read_cost(path: Path, data: str) -> Record | None:
+    """None where it was not measured, or with other classes or another backbone."""
+    cost = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return cost if cost.get("data_sha256") == data else None
 
 
-def _main_runs(folder: Path) -> Iterator[tuple[str, Run, Record]]:
+def _main_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
     for path in sorted(folder.glob("*.resampled.csv")):
         name = path.name.removesuffix(".resampled.csv")
         metrics = read_record(folder / f"{name}.json", METRICS)
@@ -77,16 +104,16 @@ def _main_runs(folder: Path) -> Iterator[tuple[str, Run, Record]]:
         best = max(number(row["val_mAP"]) or 0.0 for row in history)
         if metrics["mAP"] is not None:
             run = Run(training["seed"], metrics["mAP"], best, _resampled(path))
-            about = {key: training.get(key, "") for key in ("after", "change")}
-            yield name, run, {**metrics, **about}
+            yield path, name, run, {**training, **metrics}
 
 
-def _study_runs(folder: Path) -> Iterator[tuple[str, Run, Record]]:
-    for path in sorted(folder.glob("*.resampled.csv")):
-        facts = json.loads(path.with_name(path.name.replace(".resampled.csv", ".json")).read_text())
+def _study_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
+    for table in sorted(folder.glob("*.resampled.csv")):
+        path = table.with_name(table.name.replace(".resampled.csv", ".json"))
+        facts = read_record(path, REPEAT)
         if facts["mAP"] is not None:
-            run = Run(facts["seed"], facts["mAP"], facts["val_mAP"], _resampled(path))
-            yield facts["model"], run, facts
+            run = Run(facts["seed"], facts["mAP"], facts["val_mAP"], _resampled(table))
+            yield path, facts["model"], run, facts
 
 
 def _resampled(path: Path) -> np.ndarray:
@@ -95,7 +122,7 @@ def _resampled(path: Path) -> np.ndarray:
 
 
 def _in_order(models: Mapping[str, Model]) -> list[str]:
-    ours = [row.variant for row in paper.ABLATION if row.variant in models]
+    ours = [name for name in VARIANTS if name in models]
     roots = ours + [name for name, model in models.items() if model.after not in models]
     following = defaultdict(list)
     for name, model in models.items():
@@ -110,33 +137,42 @@ def _in_order(models: Mapping[str, Model]) -> list[str]:
 
 def mean_with_interval(values: Sequence[float]) -> Record:
     """Of a mean over seeds, by Student's t; without an interval when there is one seed."""
-    mean, half = float(np.mean(values)), _half_width(values)
-    low, high = (mean - half, mean + half) if len(values) > 1 else (None, None)
-    return {"mean": mean, "low": low, "high": high, "seeds": len(values)}
-
-
-def _half_width(values: Sequence[float]) -> float:
-    """Of the 95 % interval of a mean; 0 of a single value, of which nothing is known."""
-    count = len(values)
+    count, mean = len(values), float(np.mean(values))
     if count < 2:
-        return 0.0
-    return float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+        return {"mean": mean, "low": None, "high": None, "seeds": count}
+    half = float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": count}
 
 
-def difference(ours: Model, theirs: Model) -> Record:
+@dataclass(frozen=True)
+class SeedSpread:
+    """The variance of mAP from seed to seed, pooled over models, and its degrees of freedom."""
+
+    variance: float
+    freedom: int
+
+
+def seed_spread(models: Iterable[Model]) -> SeedSpread:
+    """0 with no degree of freedom where every model has one seed."""
+    runs = [[run.mean_ap for run in model.runs] for model in models]
+    freedom = sum(len(values) - 1 for values in runs)
+    squares = sum(float(np.var(values)) * len(values) for values in runs)
+    return SeedSpread(squares / freedom if freedom else 0.0, freedom)
+
+
+def difference(ours: Model, theirs: Model, spread: SeedSpread) -> Record:
     """Mean mAP over seeds of one less that of the other, with a 95 % interval.
 
-    Its half-widths: those of a paired bootstrap over clips, the same draws for both, centred on the
-    gap (a clip drawn twice makes rare classes look easier, for all models); and those of each
-    model's mean over seeds (Student's t), as the root of the sum of their squares.
+    Its variance is that of a paired bootstrap over clips, the same draws for both, and that of two
+    means over seeds; the interval is centred on the gap, as a clip drawn twice makes rare classes
+    look easier, for all models. Without a second seed anywhere it knows of the clips alone.
     real: whether it leaves out 0; None where a model has fewer than ENOUGH_SEEDS seeds.
     """
     gap = float(np.mean([r.mean_ap for r in ours.runs]) - np.mean([r.mean_ap for r in theirs.runs]))
-    over_seeds = [_half_width([run.mean_ap for run in model.runs]) for model in (ours, theirs)]
-    draws = _drawn(ours) - _drawn(theirs)
-    below, above = np.nanpercentile(draws - np.nanmean(draws), INTERVAL)
-    low = gap - float(np.linalg.norm([below, *over_seeds]))
-    high = gap + float(np.linalg.norm([above, *over_seeds]))
+    of_clips = float(np.nanvar(_drawn(ours) - _drawn(theirs), ddof=1))
+    of_seeds = spread.variance * (1 / len(ours.runs) + 1 / len(theirs.runs))
+    half = float(stats.t.ppf(0.975, spread.freedom or np.inf)) * (of_clips + of_seeds) ** 0.5
+    low, high = gap - half, gap + half
     enough = min(len(ours.runs), len(theirs.runs)) >= ENOUGH_SEEDS
     return {"gap": gap, "low": low, "high": high, "real": low > 0 or high < 0 if enough else None}
 
@@ -160,11 +196,13 @@ def _cost(model: Model) -> Record:
 def beyond(metrics_dir: Path) -> Record | None:
     """The two tables; None where there is nothing beside one training of the paper's variants.
 
-    models: one row a model, against LEAN; steps: one row for each that comes after another.
+    models: one row a model, against LEAN; steps: one row for each that comes after another;
+    retrained: `plus` less each model with LEAN's own network that was trained in another way.
     """
-    models = read_models(metrics_dir)
+    study = read_study(metrics_dir)
+    models = study.models
     seeds = max((len(model.runs) for model in models.values()), default=0)
-    if set(models) <= {row.variant for row in paper.ABLATION} and seeds < 2:
+    if set(models) <= set(VARIANTS) and seeds < 2:
         return None
     draws = {len(run.resampled) for model in models.values() for run in model.runs}
     if len(draws) > 1:
@@ -173,40 +211,68 @@ def beyond(metrics_dir: Path) -> Record | None:
             "ablation.resamples must be the same for all: run the others again"
         )
     notes = metrics_dir / "study" / NOTES_FILE
+    spread = seed_spread(models.values())
     rows = [
         {
             "name": model.name,
             "mAP": mean_with_interval([run.mean_ap for run in model.runs]),
             "val_mAP": mean_with_interval([run.val_map for run in model.runs]),
             "parameters": model.parameters,
-            "less": difference(model, models[LEAN]) if model.name != LEAN else None,
+            "less": difference(model, models[LEAN], spread) if model.name != LEAN else None,
             "cost": _cost(model),
         }
         for model in models.values()
     ]
+    steps = [_step(m, models[m.after], spread) for m in models.values() if m.after in models]
     return {
         "models": rows,
-        "steps": [_step(m, models[m.after]) for m in models.values() if m.after in models],
+        "steps": steps,
+        "retrained": _retrained(models, spread),
         "evaluations": sum(len(model.runs) for model in models.values()),
         "seeds": seeds,
-        "notes": notes.read_text("utf-8").split("\n\n") if notes.is_file() else [],
+        "notes": notes.read_text("utf-8").split("\n\n")
+        if notes.is_file() and not study.left_out
+        else [],
+        "left_out": len(study.left_out),
+        "timing_noise": _timing_noise(models.values()),
         "LEAN": LEAN,
+        "PLUS": PLUS,
     }
+
+
+def _retrained(models: Mapping[str, Model], spread: SeedSpread) -> list[Record]:
+    """PLUS less each model that has LEAN's network but another training."""
+    same = {LEAN: models[LEAN]}
+    for model in models.values():  # each after the one that it comes from
+        if model.after in same and model.parameters == models[LEAN].parameters:
+            same[model.name] = model
+    others = [model for model in same.values() if model.name != LEAN and PLUS in models]
+    return [{"name": m.name, **difference(models[PLUS], m, spread)} for m in others]
+
+
+def _timing_noise(models: Iterable[Model]) -> float | None:
+    """By how much the multiples of files of one size differ at most: they hold one network."""
+    by_size = defaultdict(list)
+    for cost in map(_cost, models):
+        if cost["bytes"] is not None:
+            by_size[cost["bytes"]].append(cost["against"])
+    spreads = [max(values) - min(values) for values in by_size.values() if len(values) > 1]
+    return max(spreads, default=None)
 
 
 def means(metrics_dir: Path) -> dict[str, Record]:
     """Of each model, its mAP over seeds."""
-    models = read_models(metrics_dir).values()
+    models = read_study(metrics_dir).models.values()
     return {model.name: mean_with_interval([run.mean_ap for run in model.runs]) for model in models}
 
 
-def _step(model: Model, before: Model) -> Record:
+def _step(model: Model, before: Model, spread: SeedSpread) -> Record:
     return {
         "name": model.name,
         "after": model.after,
         "change": model.change,
         "seeds": f"{len(model.runs)} / {len(before.runs)}",
-        **difference(model, before),
+        **difference(model, before, spread),
         "parameters": model.parameters - before.parameters,
         **_added_cost(_cost(model), _cost(before)),
     }

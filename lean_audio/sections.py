@@ -1,5 +1,7 @@
 """The sections of params.yaml, typed: what each knob may be."""
 
+import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -163,6 +165,12 @@ class Variant(Frozen):
     def about(self) -> dict[str, str]:
         """What a table of ingredients says of it."""
         return {"after": self.after, "change": self.change} if self.after else {}
+
+    def settings_sha256(self, recipe: "Train") -> str:
+        """Of the network and its training; what is not set does not count, nor do the captions."""
+        network = self.model_dump(exclude={"train", "after", "change"}, exclude_defaults=True)
+        training = recipe.model_dump(exclude={"strategy"}, exclude_defaults=True)
+        return hashlib.sha256(json.dumps([network, training], sort_keys=True).encode()).hexdigest()
 
 
 class Ablation(Frozen):

@@ -6,7 +6,7 @@ from lean_audio.errors import run_stage
 from lean_audio.files import write_json
 from lean_audio.notices import print_notices
 from lean_audio.params import load_params
-from lean_audio.provenance import describe
+from lean_audio.provenance import data_sha256, describe
 
 
 def main() -> None:
@@ -14,7 +14,11 @@ def main() -> None:
     paths = params.paths
     workers, scheduler = params.compute.workers, params.cluster.scheduler
     embed(paths.audio, paths.yamnet, paths.embeddings, params.embed, workers, scheduler)
-    provenance = describe(load_dataset(paths.clips), paths.audio, paths.yamnet)
+    provenance = describe(load_dataset(paths.clips), paths.audio, paths.yamnet) | {
+        "data_sha256": data_sha256(
+            paths.clips, paths.audio, paths.yamnet, params.embed.mean_normalization
+        )
+    }
     write_json(paths.metrics / "provenance.json", provenance)
     print_notices(provenance)
 

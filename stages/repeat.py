@@ -7,12 +7,14 @@ from lean_audio.batches import open_examples
 from lean_audio.datasets import SPLITS, load_dataset
 from lean_audio.errors import run_stage
 from lean_audio.params import load_params
+from lean_audio.provenance import data_sha256
 from lean_audio.study import Settings, study
 
 
 def main(chosen: str, seed: str) -> None:
     params = load_params()
-    model, paths = params.model(chosen), params.paths
+    model, recipe, paths = params.model(chosen), params.recipe(chosen), params.paths
+    normalized = params.embed.mean_normalization
     vocabulary = load_dataset(paths.clips).vocabulary
     outcome = study(
         model,
@@ -20,14 +22,18 @@ def main(chosen: str, seed: str) -> None:
             split: open_examples(paths.audio, paths.embeddings, split, vocabulary)
             for split in SPLITS
         },
-        load_backbone(params.backbone, params.embed.mean_normalization),
+        load_backbone(params.backbone, normalized),
         paths.yamnet,
-        Settings(params.recipe(chosen), params.evaluate.batch_size, params.ablation.resamples),
+        Settings(recipe, params.evaluate.batch_size, params.ablation.resamples),
         seed=int(seed),
     )
-    outcome.save(
-        paths.study(chosen, int(seed)), {"model": chosen, "seed": int(seed)} | model.about()
-    )
+    about = {
+        "model": chosen,
+        "seed": int(seed),
+        "settings_sha256": model.settings_sha256(recipe),
+        "data_sha256": data_sha256(paths.clips, paths.audio, paths.yamnet, normalized),
+    }
+    outcome.save(paths.study(chosen, int(seed)), about | model.about())
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ def main(variant: str) -> None:
         run.save_weights(paths.weights(variant))
     write_csv(paths.metrics / f"{variant}.history.csv", run.history)
     facts = {"seed": params.seed, "best_epoch": run.best_epoch, "replicas": run.replicas}
-    about = settings.model_dump() | facts | model.about()
-    write_json(paths.metrics / f"{variant}.training.json", about)
+    facts |= {"settings_sha256": model.settings_sha256(settings)} | model.about()
+    write_json(paths.metrics / f"{variant}.training.json", settings.model_dump() | facts)
 
 
 if __name__ == "__main__":

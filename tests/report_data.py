@@ -38,6 +38,8 @@ DATASET = json.loads("""{
 HASHES = {"savedmodel_sha256": None, "weights_sha256": "abab"}
 YAMNET = {"source": "path", "handle": "my-yamnet"} | HASHES
 TRAINING = {"epochs": 3, "learning_rate": 0.0001, "batch_size": 64, "seed": 1}
+TRAINING |= {"settings_sha256": "5" * 64}
+DATA_SHA256 = "d" * 64
 WRITERS = {
     "provenance.json": "embed",
     "yamnet.training.json": "train",
@@ -75,6 +77,7 @@ def make_metrics(folder: Path, name: str, synthetic: bool, trained: bool) -> Pat
     provenance = {
         "dataset": DATASET | {"name": name, "synthetic": synthetic},
         "yamnet": YAMNET | {"trained": trained},
+        "data_sha256": DATA_SHA256,
     }
     (folder / "provenance.json").write_text(json.dumps(provenance))
     (folder / "yamnet.training.json").write_text(json.dumps(TRAINING))

@@ -11,13 +11,16 @@ FILES = ("dropout-1.json", "dropout-1.resampled.csv")
 
 
 @pytest.fixture
-def clone(finished) -> Iterator[Any]:
+def clone(finished, tmp_path) -> Iterator[Any]:
     """The finished one, whose own results are put back."""
     changed = [finished.root / name for name in ("params.yaml", "dvc.lock")]
     before = [path.read_bytes() for path in changed]
+    report = finished.root / "report" / "demo"
+    shutil.copytree(report, tmp_path / "report")
     yield finished
     for path, content in zip(changed, before, strict=True):
         path.write_bytes(content)
+    shutil.copytree(tmp_path / "report", report, dirs_exist_ok=True)
     shutil.rmtree(finished.root / "metrics" / "demo" / "study")
 
 
@@ -36,8 +39,18 @@ def test_one_model_and_seed_at_a_time(clone):
     other = json.loads((study / "yamnet-projection-4.json").read_text())
     assert again["parameters"] == other["parameters"]
     assert again["mAP"] != other["mAP"]
+    provenance = json.loads((study.parent / "provenance.json").read_text())
+    main = json.loads((study.parent / "yamnet-projection.training.json").read_text())
+    for run in (again, other):
+        assert run["data_sha256"] == provenance["data_sha256"]
+        assert run["settings_sha256"] == main["settings_sha256"]
     step = json.loads((study / "dropout-1.json").read_text())
     assert (step["after"], step["change"]) == ("rectified", "dropout of 0.65")
+    output = clone.run("dvc", "repro", "--single-item", "report")  # README's command
+    assert "Running stage 'report'" in output
+    assert "Running stage 'repeat" not in output
+    page = (clone.root / "report" / "demo" / "report.md").read_text()
+    assert "| yamnet-projection | 3 |" in page
     before = [(study / name).read_bytes() for name in FILES]
     clone.stage("repeat", "dropout", "1")
     assert [(study / name).read_bytes() for name in FILES] == before

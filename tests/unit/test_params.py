@@ -41,6 +41,7 @@ def load(tmp_path: Path, text: str):
         ("{epochs: 10}", "{epochs: 0}", ["yamnet-finetuned", "train.epochs", "0", "greater"]),
         ("layers: [pointwise_12_relu]", "layers: [stem]", ["one-layer", "stem", "embed.layers"]),
         ("after: joint-bahdanau", "after: lean", ["ingredients.recipe", "'lean'", "joint-none"]),
+        ("after: maxima\n", "after: minima\n", ["variants.plus.after", "'minima'", "maxima"]),
         ("seeds: [] # beside", "seeds: [1] # beside", ["ablation.seeds", "1", "`seed`"]),
         ("costs: []", "costs: [lean]", ["ablation.costs", "lean", "joint-none"]),
         ("dropout: 0.65", "dropout: 1.0", ["dropout", "less than 1"]),

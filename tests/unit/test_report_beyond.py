@@ -6,21 +6,32 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from report_data import change_json, make_run, pages, write_variant
+from report_data import DATA_SHA256, TRAINING, change_json, make_run, pages, write_variant
 from scipy import stats
 
 from lean_audio.average_precision import mean_average_precision
 from lean_audio.bootstrap import resampled_map
 from lean_audio.errors import LeanError
-from lean_audio.report_beyond import LEAN, beyond, difference, mean_with_interval, read_models
+from lean_audio.report_beyond import (
+    LEAN,
+    Model,
+    Run,
+    SeedSpread,
+    beyond,
+    difference,
+    mean_with_interval,
+    read_study,
+    seed_spread,
+)
 
+SETTINGS_SHA256 = TRAINING["settings_sha256"]
 METRICS = {"mAUC": 0.9, "d_prime": 1.8, "d_prime_per_class": 1.9, "lwlrap": 0.6}
 
 
 def cost(size: int, ms: float, backbone_ms: float) -> str:
     times = {"latency": ms, "backbone_latency": backbone_ms}
     times = {name: {"1": {"median_ms": value, "p95_ms": value}} for name, value in times.items()}
-    return json.dumps({"bytes": size, **times})
+    return json.dumps({"bytes": size, "data_sha256": DATA_SHA256, **times})
 
 
 @pytest.fixture
@@ -55,13 +66,14 @@ def add(folder: Path, model: str, seed: int, mean_ap: float, parameters: int, **
     study = folder / "study"
     study.mkdir(exist_ok=True)
     facts = {"model": model, "seed": seed, "mAP": mean_ap, "val_mAP": mean_ap + 0.02, **METRICS}
-    facts |= {"parameters": parameters, "best_epoch": 2, **about}
+    facts |= {"parameters": parameters, "best_epoch": 2, "data_sha256": DATA_SHA256}
+    facts |= {"settings_sha256": SETTINGS_SHA256, **about}
     (study / f"{model}-{seed}.json").write_text(json.dumps(facts))
     write_resampled(study / f"{model}-{seed}.resampled.csv", mean_ap)
 
 
 def test_models_are_read_with_all_their_seeds_each_after_the_one_it_comes_from(metrics_dir):
-    models = read_models(metrics_dir)
+    models = read_study(metrics_dir).models
     assert list(models) == [LEAN, "rectified", "plus"]
     seeds = {name: [run.seed for run in model.runs] for name, model in models.items()}
     assert seeds == {LEAN: [1, 2, 3], "rectified": [1], "plus": [1, 2]}
@@ -75,41 +87,115 @@ def test_the_interval_over_seeds_is_students():
     assert mean_with_interval([0.5])["low"] is None
 
 
+def test_the_spread_over_seeds_is_pooled_over_models(metrics_dir):
+    found = seed_spread(read_study(metrics_dir).models.values())
+    assert found.freedom == 3  # LEAN's two, plus's one, none of rectified
+    assert found.variance == pytest.approx((2 * 0.02**2 + np.var([0.72, 0.74], ddof=1)) / 3)
+    assert seed_spread([Model("alone", SETTINGS_SHA256, runs=[run_of(0.5)])]) == SeedSpread(0, 0)
+
+
 def test_clips_that_move_both_models_alike_do_not_widen_a_difference(metrics_dir):
-    models = read_models(metrics_dir)
-    found = difference(models["rectified"], models["rectified"])
-    assert (found["gap"], found["low"], found["high"]) == (0, 0, 0)
-    assert not found["real"]
-    found = difference(models["plus"], models[LEAN])
+    models = read_study(metrics_dir).models
+    spread = SeedSpread(0.01**2, 3)
+    found = difference(models["plus"], models[LEAN], spread)
     assert found["gap"] == pytest.approx(0.73 - 0.52)
-    halves = [stats.t.ppf(0.975, 1) * 0.01, stats.t.ppf(0.975, 2) * 0.02 / np.sqrt(3)]
-    assert found["gap"] - found["low"] == pytest.approx(np.linalg.norm(halves))
-    assert found["high"] - found["gap"] == pytest.approx(np.linalg.norm(halves))
+    half = stats.t.ppf(0.975, 3) * 0.01 * np.sqrt(1 / 2 + 1 / 3)
+    assert found["gap"] - found["low"] == pytest.approx(half)
+    assert found["high"] - found["gap"] == pytest.approx(half)
     assert found["real"] is None  # two seeds are too few
+    alone = difference(models["plus"], models[LEAN], SeedSpread(0, 0))
+    assert alone["high"] - alone["low"] == pytest.approx(0, abs=1e-12)
+
+
+def run_of(mean_ap: float, resampled: np.ndarray | None = None, seed: int = 1) -> Run:
+    return Run(seed, mean_ap, mean_ap, np.zeros(2) if resampled is None else resampled)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(1, 1), (1, 5), (2, 3), (5, 5)])
+def test_19_of_20_intervals_hold_the_true_difference(ours, theirs):
+    """Drawn anew 400 times: five models that differ by seed and clips alone."""
+    rng, hits = np.random.default_rng(ours * 10 + theirs), 0
+    of_seeds, of_clips = 0.004, 0.004
+    for _ in range(400):
+        drawn = [rng.normal(0.7, of_seeds, count) for count in (ours, theirs, 5, 5, 5)]
+        shift = rng.normal(0, of_clips)
+        resampled = rng.normal(0, of_clips, 300)
+        sides = [
+            Model(name, SETTINGS_SHA256, runs=[run_of(value + move, more) for value in values])
+            for name, values, move, more in (
+                ("ours", drawn[0], shift, resampled),
+                ("theirs", drawn[1], 0.0, np.zeros(300)),
+            )
+        ]
+        others = [
+            Model("other", SETTINGS_SHA256, runs=[run_of(value) for value in values])
+            for values in drawn[2:]
+        ]
+        found = difference(*sides, seed_spread([*sides, *others]))
+        hits += found["low"] < 0 < found["high"]
+    assert hits / 400 == pytest.approx(0.95, abs=0.03)
 
 
 def test_a_difference_is_real_from_three_seeds_on_where_its_interval_leaves_out_0(metrics_dir):
     add(metrics_dir, "plus", 3, 0.73, 4_000_000, after="rectified", change="four layers")
     for mean_ap, seed in ((0.51, 1), (0.53, 2), (0.55, 3)):
         add(metrics_dir, "close", seed, mean_ap, 4_000_000, after=LEAN, change="nothing much")
-    models = read_models(metrics_dir)
-    assert difference(models["plus"], models[LEAN])["real"] is True
-    assert difference(models["close"], models[LEAN])["real"] is False
+    models = read_study(metrics_dir).models
+    assert difference(models["plus"], models[LEAN], SeedSpread(0.01**2, 3))["real"] is True
+    assert difference(models["close"], models[LEAN], SeedSpread(0.01**2, 3))["real"] is False
 
 
 def test_the_bootstrap_is_centred_on_the_gap(metrics_dir):
     """Resamples repeat clips, which makes every model look better or worse than it is."""
-    models = read_models(metrics_dir)
+    models = read_study(metrics_dir).models
     shifted = models["rectified"].runs[0].resampled
     shifted += 0.03 + 0.01 * np.cos(np.arange(len(shifted)))
-    found = difference(models["rectified"], models[LEAN])
-    assert found["gap"] - found["low"] == pytest.approx(found["high"] - found["gap"], abs=2e-3)
+    found = difference(models["rectified"], models[LEAN], SeedSpread(0, 0))
+    assert found["gap"] == pytest.approx(0.6 - 0.52)
+    half = stats.norm.ppf(0.975) * np.std(0.01 * np.cos(np.arange(len(shifted))), ddof=1)
+    assert (found["gap"] - found["low"], found["high"] - found["gap"]) == pytest.approx(
+        (half, half)
+    )
 
 
-def test_a_seed_that_is_there_twice_is_an_error(metrics_dir):
+def test_the_main_training_is_taken_where_its_seed_is_there_twice(metrics_dir):
     change_json(metrics_dir / "plus.training.json", seed=2)
-    with pytest.raises(LeanError, match="plus is there twice with seed 2"):
-        read_models(metrics_dir)
+    (run,) = read_study(metrics_dir).models["plus"].runs
+    assert (run.seed, run.mean_ap) == (2, 0.72)
+
+
+def test_trainings_on_other_data_are_left_out_and_counted(metrics_dir, tmp_path):
+    (metrics_dir / "study" / "notes.md").write_text("Of the other clips.")
+    change_json(metrics_dir / "provenance.json", data_sha256="f" * 64)
+    study = read_study(metrics_dir)
+    assert {name: len(model.runs) for name, model in study.models.items()} == {LEAN: 1, "plus": 1}
+    assert [model.cost for model in study.models.values()] == [None, None]
+    assert len(study.left_out) == 4
+    for page in pages(metrics_dir, tmp_path / "out"):
+        assert "Not shown: 4 trainings in study/ on other clips" in page
+        assert "Of the other clips" not in page
+
+
+def test_one_model_trained_by_two_recipes_is_an_error(metrics_dir):
+    change_json(metrics_dir / "study" / "plus-2.json", settings_sha256="0" * 64)
+    with pytest.raises(LeanError, match=r"plus-2\.json: plus was trained with other settings"):
+        read_study(metrics_dir)
+
+
+def test_plus_is_set_beside_leans_own_network_trained_otherwise(metrics_dir, tmp_path):
+    add(metrics_dir, "recipe", 1, 0.6, 4_500_000, after=LEAN, change="a higher rate")
+    add(metrics_dir, "longer", 1, 0.65, 4_500_000, after="recipe", change="more epochs")
+    found = beyond(metrics_dir)["retrained"]
+    assert [row["name"] for row in found] == ["recipe", "longer"]
+    assert [row["gap"] for row in found] == pytest.approx([0.13, 0.08])
+    for page in pages(metrics_dir, tmp_path / "out"):
+        assert "own network trained in other ways: recipe +0.1300 (" in page
+
+
+def test_times_of_one_network_tell_how_far_times_can_be_trusted(metrics_dir):
+    assert beyond(metrics_dir)["timing_noise"] is None  # two networks
+    (metrics_dir / "study" / "plus.cost.json").write_text(cost(1500, 8.0, 4.0))
+    assert beyond(metrics_dir)["timing_noise"] == pytest.approx(8 / 4 - 6 / 4)
 
 
 def test_models_resampled_differently_are_an_error(metrics_dir):
@@ -123,8 +209,8 @@ def test_resamples_without_a_positive_are_left_out(metrics_dir):
     table = pd.read_csv(path)
     table.loc[::3, "mAP"] = np.nan
     table.to_csv(path, index=False)
-    models = read_models(metrics_dir)
-    assert np.isfinite(difference(models["plus"], models[LEAN])["low"])
+    models = read_study(metrics_dir).models
+    assert np.isfinite(difference(models["plus"], models[LEAN], SeedSpread(0.01**2, 3))["low"])
 
 
 def test_steps_have_gains_and_what_they_cost(metrics_dir):
