@@ -25,6 +25,7 @@ from lean_audio.report_classes import (
 from lean_audio.report_device import read_device
 from lean_audio.report_examples import read_examples
 from lean_audio.report_inputs import (
+    TRAINING,
     VARIANTS,
     Measured,
     Record,
@@ -32,12 +33,13 @@ from lean_audio.report_inputs import (
     number,
     numeric,
     read_measured,
+    read_record,
     read_summary,
 )
 from lean_audio.sections import Attention
 
 TEMPLATES = Path(__file__).parent / "templates"
-PAGES = ("report.md", "model_card.md", "index.html")
+PAGES, CARD = ("report.md", "index.html"), "model_card.md"
 BASELINE = "yamnet-projection"  # what the headline is compared with at first
 
 
@@ -140,17 +142,17 @@ def summarize(measured: Measured, attention: Attention) -> Record:
         "measured": measured,
         "licences": licences(measured.provenance),
         "paper": paper,
-        "variants": VARIANTS,
+        "variants": tuple(measured.metrics),
+        "training": measured.training,
         "headline": headline,
         "baseline": BASELINE,
         "best": max(VARIANTS, key=lambda name: measured.metrics[name]["mAP"] or 0),
         "ablation": [ablation_row(row, measured.metrics[row.variant]) for row in paper.ABLATION],
         "classes": rows,
-        "worst": worst_classes(rows, headline),
         "class_wise": class_wise_rows(aps, headline),
         "changes": changes(aps[headline], aps[BASELINE]),
-        "calibration": {name: charts.calibration_error(bins[name]) for name in VARIANTS},
-        "learning": [learning_row(name, measured.histories[name]) for name in VARIANTS],
+        "calibration": {name: charts.calibration_error(bins[name]) for name in bins},
+        "learning": [learning_row(*pair) for pair in measured.histories.items()],
     }
 
 
@@ -159,7 +161,7 @@ def for_script(content: Record) -> Record:
     rows = content["classes"]
     return {
         "labels": [row["label"] for row in rows],
-        "APs": {name: [row["APs"][name] for row in rows] for name in VARIANTS},
+        "APs": {name: [row["APs"][name] for row in rows] for name in content["variants"]},
         "most": MOST,
         "tolerance": TOLERANCE,
     }
@@ -173,13 +175,25 @@ def draw(content: Record) -> Record:
         "learning": charts.learning_panels(numeric(measured.histories)),
         "recall": charts.recall_panels(numeric(measured.recall)),
         "reliability": charts.reliability_panels(numeric(measured.reliability)),
-        "clips": charts_report.ap_by_clips(content["classes"], VARIANTS, content["headline"]),
+        "clips": charts_report.ap_by_clips(
+            content["classes"], content["variants"], content["headline"]
+        ),
         "device": charts_report.device_panels(files, device["mAP_keras"], device["threads"][0])
         if device
         else [],
-        "variants": key(VARIANTS),
+        "variants": key(content["variants"]),
         "files": key([row["name"] for row in files]),
     }
+
+
+def described(metrics_dir: Path, content: Record) -> Record:
+    """What the model card is about: the variant that is shipped, or the headline."""
+    subject = content["device"]["variant"] if content["device"] else content["headline"]
+    own = content["training"]  # of all of the paper's
+    if subject not in VARIANTS:
+        own = read_record(metrics_dir / f"{subject}.training.json", TRAINING)
+    worst = worst_classes(content["classes"], subject)
+    return {"subject": subject, "training": own, "worst": worst}
 
 
 def render(metrics_dir: Path, examples_dir: Path, out_dir: Path, attention: Attention) -> None:
@@ -190,6 +204,7 @@ def render(metrics_dir: Path, examples_dir: Path, out_dir: Path, attention: Atte
     content["examples"] = read_examples(examples_dir)
     content |= {"drawn": draw(content), "script_data": for_script(content)}
     pages = {name: _render_template(f"{name}.j2", content) for name in PAGES}
+    pages[CARD] = _render_template(f"{CARD}.j2", {**content, **described(metrics_dir, content)})
     for name, page in pages.items():
         write_text(out_dir / name, page)
 

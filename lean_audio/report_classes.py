@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from lean_audio import paper
-from lean_audio.report_inputs import VARIANTS, Measured, Record, number
+from lean_audio.report_inputs import Measured, Record, number
 
 Scores = Mapping[str, float]  # average precision by class label
 
@@ -75,7 +75,7 @@ def class_rows(measured: Measured, aps: Mapping[str, Scores], headline: str) -> 
             "label": row["label"],
             "positives": number(row["positives"]),
             "train_clips": number(row["train_clips"]),
-            "APs": {name: aps[name].get(row["label"]) for name in VARIANTS},
+            "APs": {name: aps[name].get(row["label"]) for name in aps},
         }
         for row in measured.classes[headline]
     ]

@@ -55,7 +55,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Measured(Summary):
-    """One directory of metrics; the mappings by variant."""
+    """One directory of metrics; the mappings by variant; training: of the paper's five alike."""
 
     training: Record
     classes: Mapping[str, Table]
@@ -124,10 +124,12 @@ def read_table(path: Path, source: Source) -> Table:
 
 
 def read_summary(metrics_dir: Path) -> Summary:
-    """Read provenance and metrics alone."""
+    """Read provenance and metrics alone: of the paper's five and of all other variants."""
+    others = {path.name.removesuffix(".classes.csv") for path in metrics_dir.glob("*.classes.csv")}
+    names = (*VARIANTS, *sorted(others - set(VARIANTS)))
     return Summary(
         provenance=read_record(metrics_dir / "provenance.json", PROVENANCE),
-        metrics={name: read_record(metrics_dir / f"{name}.json", METRICS) for name in VARIANTS},
+        metrics={name: read_record(metrics_dir / f"{name}.json", METRICS) for name in names},
     )
 
 
@@ -135,13 +137,14 @@ def read_measured(metrics_dir: Path) -> Measured:
     """Read one dataset's metrics; LeanError where a file, a key or a column is missing."""
 
     def tables(kind: str, source: Source) -> dict[str, Table]:
-        return {name: read_table(metrics_dir / f"{name}.{kind}.csv", source) for name in VARIANTS}
+        names = summary.metrics
+        return {name: read_table(metrics_dir / f"{name}.{kind}.csv", source) for name in names}
 
     summary = read_summary(metrics_dir)
     return Measured(
         provenance=summary.provenance,
         metrics=summary.metrics,
-        training=read_record(metrics_dir / f"{VARIANTS[0]}.training.json", TRAINING),  # all alike
+        training=read_record(metrics_dir / f"{VARIANTS[0]}.training.json", TRAINING),
         classes=tables("classes", CLASSES),
         recall=tables("pr", RECALL),
         reliability=tables("reliability", RELIABILITY),

@@ -11,7 +11,15 @@ from xml.etree import ElementTree
 
 import pytest
 from helpers import ROOT
-from report_data import CALIBRATION_ERROR, change_json, make_run, pages, render
+from report_data import (
+    CALIBRATION_ERROR,
+    TRAINING,
+    change_json,
+    make_run,
+    pages,
+    render,
+    write_variant,
+)
 from ruamel.yaml import YAML
 
 from lean_audio import report, report_classes, report_examples
@@ -160,6 +168,23 @@ def test_the_model_card_names_the_shipped_file_and_the_worst_classes(device: Pat
     rows = [line.split("|")[1].strip() for line in worst if line.startswith("| ")][1:]
     assert rows == ["---", "Wind", "Bark", "Purr", "Hum\\", "Rain"]  # Hum|x, its bar escaped
     assert "| paper: LEAN |" in body and "0.4677" in body
+
+
+def test_card_and_charts_show_a_variant_of_ones_own_that_is_shipped(device: Path, tmp_path: Path):
+    metrics = json.loads((device / "yamnet.json").read_text()) | {"mAP": 0.625, "parameters": 99}
+    write_variant(device, "plus", metrics, like="yamnet")
+    (device / "plus.training.json").write_text(json.dumps(TRAINING | {"epochs": 77}))
+    change_json(device / "device.json", variant="plus")
+    front, body = card(device, tmp_path / "report")
+    assert front["model-index"][0]["name"] == "LEAN, plus"
+    assert "99 parameters" in body and "`variants.plus` in `params.yaml`" in body
+    assert "\n\n| metric | plus |\n| --- | ---: |\n| mAP | 0.6250 |\n" in body
+    assert "| epochs | 77 |" in body and "| made from | plus |" in body
+    assert "The paper has no such variant." in body and "0.4677" not in body
+    text, page = pages(device, tmp_path / "report")
+    assert "| epochs | 3 |" in text  # of the paper's five
+    assert "joint-bahdanau | plus |" in text
+    assert page.count("<option>plus</option>") == 3  # bars, and both sides of a comparison
 
 
 def test_a_metric_that_is_not_defined_is_null_in_the_card(demo: Path, tmp_path: Path):
