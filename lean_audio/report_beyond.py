@@ -1,138 +1,21 @@
 """Beyond the paper: every model with every seed, which differences are real, what each costs."""
 
-import csv
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from lean_audio.errors import LeanError
-from lean_audio.report_inputs import (
-    HISTORY,
-    METRICS,
-    PROVENANCE,
-    REPEAT,
-    TRAINING,
-    VARIANTS,
-    number,
-    read_record,
-    read_table,
-)
+from lean_audio.report_inputs import VARIANTS, Record
+from lean_audio.report_study import Model, read_study
 
-Record = Mapping[str, Any]
 LEAN = "joint-bahdanau"  # what all others are compared with
 PLUS = "plus"  # ours
 ENOUGH_SEEDS = 3  # of both models, for a difference to be called real or not
 NOTES_FILE = "notes.md"  # in study/: what its readers must know that the files cannot say
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training, evaluated once. resampled: (resamples,) mAP on the same draws of clips."""
-
-    seed: int
-    mean_ap: float
-    val_map: float
-    resampled: np.ndarray
-
-
-@dataclass
-class Model:
-    """A variant or an ingredient. after, change: the model it differs from, and how."""
-
-    name: str
-    settings: str  # SHA-256 of network and recipe
-    parameters: int = 0
-    after: str = ""
-    change: str = ""
-    cost: Record | None = None
-    runs: list[Run] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Study:
-    """left_out: files of trainings on other data than the provenance tells of."""
-
-    models: Mapping[str, Model]
-    left_out: Sequence[str]
-
-
-def read_study(metrics_dir: Path) -> Study:
-    """Models by name: the paper's five first, then the others, each after the one it comes from.
-
-    Raises LeanError where one model was trained by several recipes.
-    """
-    data = read_record(metrics_dir / "provenance.json", PROVENANCE)["data_sha256"]
-    models: dict[str, Model] = {}
-    left_out = []
-    for path, name, run, facts in (*_main_runs(metrics_dir), *_study_runs(metrics_dir / "study")):
-        if facts.get("data_sha256", data) != data:
-            left_out.append(path.name)
-            continue
-        model = models.setdefault(name, Model(name, settings=facts["settings_sha256"]))
-        if model.settings != facts["settings_sha256"]:
-            raise LeanError(
-                f"{path}: {name} was trained with other settings than with seed "
-                f"{model.runs[0].seed}; train it again with seed {run.seed}, or delete the file"
-            )
-        model.parameters = facts["parameters"]
-        model.after, model.change = facts.get("after", ""), facts.get("change", "")
-        if run.seed not in [other.seed for other in model.runs]:
-            model.runs.append(run)
-    for name, model in models.items():
-        model.cost = _read_cost(metrics_dir / "study" / f"{name}.cost.json", data)
-    return Study({name: models[name] for name in _in_order(models)}, left_out)
-
-
-def _read_cost(path: Path, data: str) -> Record | None:
-    """None where it was not measured, or with other classes or another backbone."""
-    cost = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return cost if cost.get("data_sha256") == data else None
-
-
-def _main_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
-    for path in sorted(folder.glob("*.resampled.csv")):
-        name = path.name.removesuffix(".resampled.csv")
-        metrics = read_record(folder / f"{name}.json", METRICS)
-        training = read_record(folder / f"{name}.training.json", TRAINING)
-        history = read_table(folder / f"{name}.history.csv", HISTORY)
-        best = max(number(row["val_mAP"]) or 0.0 for row in history)
-        if metrics["mAP"] is not None:
-            run = Run(training["seed"], metrics["mAP"], best, _resampled(path))
-            yield path, name, run, {**training, **metrics}
-
-
-def _study_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
-    for table in sorted(folder.glob("*.resampled.csv")):
-        path = table.with_name(table.name.replace(".resampled.csv", ".json"))
-        facts = read_record(path, REPEAT)
-        if facts["mAP"] is not None:
-            run = Run(facts["seed"], facts["mAP"], facts["val_mAP"], _resampled(table))
-            yield path, facts["model"], run, facts
-
-
-def _resampled(path: Path) -> np.ndarray:
-    with path.open(encoding="utf-8") as file:
-        return np.array([float(row["mAP"] or "nan") for row in csv.DictReader(file)])
-
-
-def _in_order(models: Mapping[str, Model]) -> list[str]:
-    ours = [name for name in VARIANTS if name in models]
-    roots = ours + [name for name, model in models.items() if model.after not in models]
-    following = defaultdict(list)
-    for name, model in models.items():
-        following[model.after].append(name)
-
-    def with_following(name: str) -> list[str]:
-        return [name, *(n for other in following[name] for n in with_following(other))]
-
-    first = list(dict.fromkeys(roots))
-    return first + [n for name in first for n in with_following(name) if n not in first]
 
 
 def mean_with_interval(values: Sequence[float]) -> Record:

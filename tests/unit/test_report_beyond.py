@@ -14,15 +14,13 @@ from lean_audio.bootstrap import resampled_map
 from lean_audio.errors import LeanError
 from lean_audio.report_beyond import (
     LEAN,
-    Model,
-    Run,
     SeedSpread,
     beyond,
     difference,
     mean_with_interval,
-    read_study,
     seed_spread,
 )
+from lean_audio.report_study import Model, Run, read_study
 
 SETTINGS_SHA256 = TRAINING["settings_sha256"]
 METRICS = {"mAUC": 0.9, "d_prime": 1.8, "d_prime_per_class": 1.9, "lwlrap": 0.6}
