@@ -78,16 +78,12 @@ class Params(Frozen):
                     f"{', '.join(sorted(unknown))}; it has {', '.join(self.embed.layers)}"
                 )
             self.recipe(name)
-        for name, variant in self.ingredients.items():
-            if variant.after not in self._models:
+        for name, variant in self._models.items() if self.ingredients else ():
+            section = "ingredients" if name in self.ingredients else "variants"
+            known = variant.after in self._models
+            if not known and (variant.after or section == "ingredients"):
                 raise ValueError(
-                    f"ingredients.{name}.after: {variant.after!r} is not one of "
-                    f"{', '.join(self._models)}"
-                )
-        for name, variant in self.variants.items() if self.ingredients else ():
-            if variant.after and variant.after not in self._models:
-                raise ValueError(
-                    f"variants.{name}.after: {variant.after!r} is not one of "
+                    f"{section}.{name}.after: {variant.after!r} is not one of "
                     f"{', '.join(self._models)}"
                 )
         if both := set(self.variants) & set(self.ingredients):

@@ -14,6 +14,7 @@ from lean_audio.report_study import Model, read_study
 
 LEAN = "joint-bahdanau"  # what all others are compared with
 PLUS = "plus"  # ours
+USUAL_BACKEND = "tensorflow"  # of Keras: the pipeline's own
 ENOUGH_SEEDS = 3  # of both models, for a difference to be called real or not
 NOTES_FILE = "notes.md"  # in study/: what its readers must know that the files cannot say
 
@@ -118,8 +119,10 @@ def beyond(metrics_dir: Path) -> Record | None:
         else [],
         "left_out": len(study.left_out),
         "timing_noise": _timing_noise(models.values()),
+        "elsewhere": _elsewhere(models.values()),
         "LEAN": LEAN,
         "PLUS": PLUS,
+        "USUAL_BACKEND": USUAL_BACKEND,
     }
 
 
@@ -131,6 +134,16 @@ def _retrained(models: Mapping[str, Model], spread: SeedSpread) -> list[Record]:
             same[model.name] = model
     others = [model for model in same.values() if model.name != LEAN and PLUS in models]
     return [{"name": m.name, **difference(models[PLUS], m, spread)} for m in others]
+
+
+def _elsewhere(models: Iterable[Model]) -> dict[str, dict[str, list[int]]]:
+    """Backends of Keras other than the usual one -> models -> seeds trained under it."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for model in models:
+        for run in model.runs:
+            if run.backend != USUAL_BACKEND:
+                found.setdefault(run.backend, {}).setdefault(model.name, []).append(run.seed)
+    return found
 
 
 def _timing_noise(models: Iterable[Model]) -> float | None:

@@ -31,8 +31,8 @@ PROVENANCE = Source(
     "dataset.clips.val dataset.clips.eval dataset.clips.set_aside yamnet.source yamnet.handle "
     "yamnet.trained yamnet.savedmodel_sha256 yamnet.weights_sha256 data_sha256",
 )
-TRAINING = Source("train", "epochs learning_rate batch_size seed settings_sha256")
-REPEAT = Source("repeat", "model seed mAP val_mAP parameters settings_sha256 data_sha256")
+TRAINING = Source("train", "epochs learning_rate batch_size seed settings_sha256 backend")
+REPEAT = Source("repeat", "model seed mAP val_mAP parameters settings_sha256 data_sha256 backend")
 METRICS = Source(
     "evaluate",
     "mAP mAUC d_prime d_prime_per_class lwlrap parameters classes_scored "

@@ -26,9 +26,13 @@ from lean_audio.report_inputs import (
 
 @dataclass(frozen=True)
 class Run:
-    """One training, evaluated once. resampled: (resamples,) mAP on the same draws of clips."""
+    """One training, evaluated once.
+
+    backend: Keras's; resampled: (resamples,) mAP on the same draws of clips.
+    """
 
     seed: int
+    backend: str
     mean_ap: float
     val_map: float
     resampled: np.ndarray
@@ -96,8 +100,8 @@ def _main_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
         history = read_table(folder / f"{name}.history.csv", HISTORY)
         best = max(number(row["val_mAP"]) or 0.0 for row in history)
         if metrics["mAP"] is not None:
-            run = Run(training["seed"], metrics["mAP"], best, _resampled(path))
-            yield path, name, run, {**training, **metrics}
+            facts = {**training, **metrics}
+            yield path, name, _run(facts, best, path), facts
 
 
 def _study_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
@@ -105,8 +109,11 @@ def _study_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
         path = table.with_name(table.name.replace(".resampled.csv", ".json"))
         facts = read_record(path, REPEAT)
         if facts["mAP"] is not None:
-            run = Run(facts["seed"], facts["mAP"], facts["val_mAP"], _resampled(table))
-            yield path, facts["model"], run, facts
+            yield path, facts["model"], _run(facts, facts["val_mAP"], table), facts
+
+
+def _run(facts: Record, val_map: float, table: Path) -> Run:
+    return Run(facts["seed"], facts["backend"], facts["mAP"], val_map, _resampled(table))
 
 
 def _resampled(path: Path) -> np.ndarray:

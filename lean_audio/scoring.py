@@ -1,9 +1,12 @@
 """Clip scores: the mean of the sigmoid scores of a clip's chunks (paper, IV)."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
 from lean_audio.batches import Examples, OrderedBatches
+from lean_audio.files import whole
 
 
 def score_clips(model: keras.Model, examples: Examples, batch_size: int) -> np.ndarray:
@@ -17,3 +20,9 @@ def score_clips(model: keras.Model, examples: Examples, batch_size: int) -> np.n
         start = index * batch_size
         np.add.at(sums, clip_of_chunk[start : start + len(scores)], scores)
     return (sums / np.bincount(clip_of_chunk, minlength=clips)[:, None]).astype(np.float32)
+
+
+def save_scores(path: Path, model: keras.Model, examples: Examples, batch_size: int) -> None:
+    """Write a .npy of the split's clip scores."""
+    with whole(path) as temporary:
+        np.save(temporary, score_clips(model, examples, batch_size))

@@ -162,11 +162,12 @@ class Variant(Frozen):
             raise ValueError("attention_units is above 0 for bahdanau and 0 for the others")
         return self
 
-    def about(self) -> dict[str, str]:
-        """What a table of ingredients says of it."""
-        return {"after": self.after, "change": self.change} if self.after else {}
+    def about(self, recipe: "Train") -> dict[str, str]:
+        """Which settings it is trained by, and what a table of ingredients says of it."""
+        captions = {"after": self.after, "change": self.change} if self.after else {}
+        return {"settings_sha256": self._settings_sha256(recipe)} | captions
 
-    def settings_sha256(self, recipe: "Train") -> str:
+    def _settings_sha256(self, recipe: "Train") -> str:
         """Of the network and its training; what is not set does not count, nor do the captions."""
         network = self.model_dump(exclude={"train", "after", "change"}, exclude_defaults=True)
         training = recipe.model_dump(exclude={"strategy"}, exclude_defaults=True)

@@ -220,13 +220,14 @@ def split_rows(rows: np.ndarray, replicas: int) -> list[tuple[np.ndarray, np.nda
 
 
 def _replicated_step(strategy, model: keras.Model):
-    """One step of the optimizer on every replica, from the shares of a batch to its mean loss."""
+    """One step of the optimizer on every replica, from the shares of a batch to its mean loss.
+
+    The optimizer must have been built.
+    """
     import tensorflow as tf
 
     optimizer, variables = model.optimizer, model.trainable_variables
     smoothing = model.loss.label_smoothing
-    with strategy.scope():
-        optimizer.build(variables)
 
     def on_replica(inputs, targets, weights):
         with tf.GradientTape() as tape:

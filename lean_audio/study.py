@@ -14,7 +14,6 @@ from lean_audio.batches import Examples
 from lean_audio.bootstrap import resampled_map
 from lean_audio.files import write_csv, write_json
 from lean_audio.metrics import evaluate_scores
-from lean_audio.model import count_parameters
 from lean_audio.scoring import score_clips
 from lean_audio.sections import Train, Variant
 from lean_audio.training import train
@@ -70,7 +69,6 @@ def study(
     metrics = {
         **evaluate_scores(targets, scores, chunks.vocabulary).summary,
         "val_mAP": float(run.history["val_mAP"].max()),
-        "best_epoch": run.best_epoch,
-        "parameters": count_parameters(variant, len(chunks.vocabulary), backbone),
+        **run.facts,
     }
     return Outcome(metrics, resampled_map(targets, scores, settings.resamples))

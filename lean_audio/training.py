@@ -16,7 +16,7 @@ from lean_audio.backbone import Backbone
 from lean_audio.batches import Examples, ShuffledBatches
 from lean_audio.errors import LeanError
 from lean_audio.files import whole
-from lean_audio.model import backbone_of, build_head
+from lean_audio.model import backbone_of, build_head, count_parameters
 from lean_audio.pretrained import load_pretrained
 from lean_audio.scoring import score_clips
 from lean_audio.sections import Train, Variant
@@ -31,16 +31,28 @@ LOSS_SCALE = 8.0
 class TrainingRun:
     """model: with the weights of the best epoch; history: one row an epoch, from 1.
 
-    replicas: on how many devices each batch was shared out.
+    replicas: on how many devices each batch was shared out; parameters: of the whole network,
+    backbone included.
     """
 
     model: keras.Model
     history: pd.DataFrame
     replicas: int
+    parameters: int
 
     @property
     def best_epoch(self) -> int:
         return int(self.history.loc[self.history["val_mAP"].idxmax(), "epoch"])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """backend: Keras's. Each draws other random numbers, and rounds in its own way."""
+        return {
+            "best_epoch": self.best_epoch,
+            "parameters": self.parameters,
+            "replicas": self.replicas,
+            "backend": keras.backend.backend(),
+        }
 
     def save_weights(self, path: Path) -> None:
         with whole(path) as temporary:
@@ -120,7 +132,8 @@ def train(
     )
     best = BestEpoch(head, validation, score_batch_size)
     logs = fit(strategy, model, batches, settings.epochs, [best, *callbacks])
-    return TrainingRun(head, _history(logs), count_replicas(strategy))
+    parameters = count_parameters(variant, len(training.chunks.vocabulary), backbone)
+    return TrainingRun(head, _history(logs), count_replicas(strategy), parameters)
 
 
 def trainee(
@@ -144,6 +157,7 @@ def trainee(
         optimizer = _optimizer(settings, steps, scale if settings.mixed_precision else None)
         loss = keras.losses.BinaryCrossentropy(label_smoothing=settings.label_smoothing)
         model.compile(optimizer, loss, auto_scale_loss=False)
+        optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
     return model
 
 

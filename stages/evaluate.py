@@ -1,9 +1,9 @@
-"""Score the evaluation clips with one trained variant and measure it."""
+"""Measure one trained variant by its scores of the evaluation clips."""
 
 import sys
 
-from lean_audio.backbone import load_backbone
-from lean_audio.batches import open_examples
+import numpy as np
+
 from lean_audio.chunks import open_chunks
 from lean_audio.datasets import load_dataset
 from lean_audio.errors import run_stage
@@ -15,16 +15,15 @@ from lean_audio.params import load_params
 
 def main(variant: str) -> None:
     params = load_params()
-    model, paths = params.variant(variant), params.paths
-    backbone = load_backbone(params.backbone, params.embed.mean_normalization)
+    params.variant(variant)  # or an error that names the variants
+    paths = params.paths
     vocabulary = load_dataset(paths.clips).vocabulary
-    examples = open_examples(paths.audio, paths.embeddings, "eval", vocabulary)
+    chunks = open_chunks(paths.audio, "eval", vocabulary)
     train_targets = open_chunks(paths.audio, "train", vocabulary).clip_targets
     provenance = read_json(paths.metrics / "provenance.json")
     training = read_json(paths.metrics / f"{variant}.training.json")
-    weights, resamples = paths.weights(variant), params.ablation.resamples
-    result = evaluate(model, backbone, weights, examples, train_targets, params.evaluate, resamples)
-    result.save_scores(paths.scores(variant))
+    scores, resamples = np.load(paths.scores(variant)), params.ablation.resamples
+    result = evaluate(scores, chunks, train_targets, params.evaluate, resamples)
     result.save_tables(paths.metrics, variant)
     write_json(paths.metrics / f"{variant}.json", result.summary(provenance, training))
     print_notices(provenance)

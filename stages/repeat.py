@@ -30,10 +30,9 @@ def main(chosen: str, seed: str) -> None:
     about = {
         "model": chosen,
         "seed": int(seed),
-        "settings_sha256": model.settings_sha256(recipe),
         "data_sha256": data_sha256(paths.clips, paths.audio, paths.yamnet, normalized),
     }
-    outcome.save(paths.study(chosen, int(seed)), about | model.about())
+    outcome.save(paths.study(chosen, int(seed)), about | model.about(recipe))
 
 
 if __name__ == "__main__":

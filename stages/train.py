@@ -1,15 +1,16 @@
-"""Train one ablation variant on cached features."""
+"""Train one ablation variant on cached features, and score the evaluation clips with it."""
 
 import sys
 from functools import partial
 
 from lean_audio.backbone import load_backbone
 from lean_audio.batches import open_examples
-from lean_audio.datasets import load_dataset
+from lean_audio.datasets import SPLITS, load_dataset
 from lean_audio.errors import run_stage
 from lean_audio.files import write_csv, write_json
 from lean_audio.live import follow
 from lean_audio.params import load_params
+from lean_audio.scoring import save_scores
 from lean_audio.strategy import is_chief
 from lean_audio.training import train
 
@@ -18,21 +19,21 @@ def main(variant: str) -> None:
     params = load_params()
     model, settings, paths = params.variant(variant), params.recipe(variant), params.paths
     backbone = load_backbone(params.backbone, params.embed.mean_normalization)
-    vocabulary = load_dataset(paths.clips).vocabulary
+    size, vocabulary = params.evaluate.batch_size, load_dataset(paths.clips).vocabulary
     opened = partial(open_examples, paths.audio, paths.embeddings, vocabulary=vocabulary)
-    splits = opened("train"), opened("val")
-    sizes = {"seed": params.seed, "score_batch_size": params.evaluate.batch_size}
-    work = partial(train, model, *splits, settings, backbone, paths.yamnet, **sizes)
+    training, validation, evaluation = (opened(split) for split in SPLITS)
+    data = (training, validation, settings, backbone, paths.yamnet)
+    work = partial(train, model, *data, seed=params.seed, score_batch_size=size)
     if not is_chief(settings.strategy):
         work()  # for the chief, which writes what comes out
         return
     with follow(params, variant) as live:
         run = work(callbacks=[live])
         run.save_weights(paths.weights(variant))
+    save_scores(paths.scores(variant), run.model, evaluation, size)
     write_csv(paths.metrics / f"{variant}.history.csv", run.history)
-    facts = {"seed": params.seed, "best_epoch": run.best_epoch, "replicas": run.replicas}
-    facts |= {"settings_sha256": model.settings_sha256(settings)} | model.about()
-    write_json(paths.metrics / f"{variant}.training.json", settings.model_dump() | facts)
+    facts = {"seed": params.seed} | settings.model_dump() | run.facts | model.about(settings)
+    write_json(paths.metrics / f"{variant}.training.json", facts)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ DATASET = json.loads("""{
 HASHES = {"savedmodel_sha256": None, "weights_sha256": "abab"}
 YAMNET = {"source": "path", "handle": "my-yamnet"} | HASHES
 TRAINING = {"epochs": 3, "learning_rate": 0.0001, "batch_size": 64, "seed": 1}
-TRAINING |= {"settings_sha256": "5" * 64}
+TRAINING |= {"settings_sha256": "5" * 64, "backend": "tensorflow"}
 DATA_SHA256 = "d" * 64
 WRITERS = {
     "provenance.json": "embed",

@@ -57,6 +57,7 @@ def train_from_weights(examples: Examples, asked: dict) -> tuple[keras.Model, li
     model = build_head(load_params().variants[asked["variant"]], 2, BACKBONE)
     model.load_weights(asked["start"])
     model.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy")
+    model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the step twice
     batches = ShuffledBatches(examples, BATCH_SIZE, 1, model.input)
     return model, fit(None, model, batches, 2, [])["loss"], 2
 

@@ -1,5 +1,6 @@
 """A LEAN model with random weights, in Keras and as finished .tflite files."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ def make_tagger(tmp_path_factory, params, backbone, yamnet_folder):
     from lean_audio.model import build_head, with_layers
     from lean_audio.pretrained import load_pretrained
 
+    @cache
     def make(name: str) -> Made:
         folder = tmp_path_factory.mktemp("tagger")
         variant = params.variant(name)

@@ -65,7 +65,7 @@ def add(folder: Path, model: str, seed: int, mean_ap: float, parameters: int, **
     study.mkdir(exist_ok=True)
     facts = {"model": model, "seed": seed, "mAP": mean_ap, "val_mAP": mean_ap + 0.02, **METRICS}
     facts |= {"parameters": parameters, "best_epoch": 2, "data_sha256": DATA_SHA256}
-    facts |= {"settings_sha256": SETTINGS_SHA256, **about}
+    facts |= {"settings_sha256": SETTINGS_SHA256, "backend": "tensorflow", **about}
     (study / f"{model}-{seed}.json").write_text(json.dumps(facts))
     write_resampled(study / f"{model}-{seed}.resampled.csv", mean_ap)
 
@@ -106,7 +106,9 @@ def test_clips_that_move_both_models_alike_do_not_widen_a_difference(metrics_dir
 
 
 def run_of(mean_ap: float, resampled: np.ndarray | None = None, seed: int = 1) -> Run:
-    return Run(seed, mean_ap, mean_ap, np.zeros(2) if resampled is None else resampled)
+    return Run(
+        seed, "tensorflow", mean_ap, mean_ap, np.zeros(2) if resampled is None else resampled
+    )
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(1, 1), (1, 5), (2, 3), (5, 5)])
@@ -188,6 +190,17 @@ def test_plus_is_set_beside_leans_own_network_trained_otherwise(metrics_dir, tmp
     assert [row["gap"] for row in found] == pytest.approx([0.13, 0.08])
     for page in pages(metrics_dir, tmp_path / "out"):
         assert "own network trained in other ways: recipe +0.1300 (" in page
+
+
+def test_trainings_under_another_backend_are_named(metrics_dir, tmp_path):
+    for page in pages(metrics_dir, tmp_path / "before"):
+        assert "Trained under" not in page
+    change_json(metrics_dir / "study" / "plus-2.json", backend="jax")
+    change_json(metrics_dir / "study" / "rectified-1.json", backend="jax")
+    add(metrics_dir, "rectified", 2, 0.6, 4_100_000, after=LEAN, backend="jax")
+    named = "under jax, which draws other random numbers than tensorflow: rectified (seeds 1, 2), "
+    for page in pages(metrics_dir, tmp_path / "after"):
+        assert f"Trained {named}plus (seed 2)." in page
 
 
 def test_times_of_one_network_tell_how_far_times_can_be_trusted(metrics_dir):
