@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def training_inputs(params: Params, variant: str) -> str:
     settings = {
         "dataset": params.dataset,
         "seed": params.seed,
-        "variant": [variant, params.variant(variant).model_dump()],
+        "variant": [variant, params.model(variant).model_dump()],
         "train": params.recipe(variant).model_dump(),
     }
     return hashlib.sha256(json.dumps([settings, data], sort_keys=True).encode()).hexdigest()
@@ -32,9 +33,14 @@ def training_inputs(params: Params, variant: str) -> str:
 def _locked(paths: list[Path]) -> dict[str, str | None]:
     """path -> its hash as an output in dvc.lock."""
     lock = Path("dvc.lock")
-    stages = YAML(typ="safe").load(lock.read_text())["stages"] if lock.is_file() else {}
-    hashes = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+    hashes = _output_hashes(lock.read_text()) if lock.is_file() else {}
     return {str(path): hashes.get(str(path)) for path in paths}
+
+
+@cache  # half a second to parse, and asked for once a run
+def _output_hashes(lock: str) -> dict[str, str]:
+    stages = YAML(typ="safe").load(lock)["stages"]
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
 
 
 def run_tags(params: Params, variant: str) -> dict[str, str]:
@@ -85,7 +91,7 @@ def run_params(params: Params, variant: str) -> dict[str, str]:
         "yamnet": params.yamnet.model_dump(),
         "prepare": params.prepare.model_dump(),
         "embed": params.embed.model_dump(),
-        "variant": {"name": variant, **params.variant(variant).model_dump()},
+        "variant": {"name": variant, **params.model(variant).model_dump()},
         "train": params.recipe(variant).model_dump(),
     }
     return dict(_flat(sections))

@@ -5,11 +5,9 @@ lacks, one that was restored from DVC's cache or lost with its database is made 
 """
 
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,10 +17,8 @@ import pandas as pd
 
 from lean_audio import chart_style, charts
 from lean_audio.errors import LeanError
-from lean_audio.files import read_json, sha256
 from lean_audio.params import Params
-from lean_audio.paths import Paths
-from lean_audio.run_facts import run_params, run_tags
+from lean_audio.run_records import CURVES, Record, read_records
 from lean_audio.store import (
     Store,
     finished,
@@ -34,9 +30,7 @@ from lean_audio.store import (
     this_process,
 )
 
-CURVES = ("loss", "val_loss", "val_mAP")
 LATEST = ("quantize", "device")  # tags that follow the files; others stay
-TABLES = ("training.json", "history.csv", "classes.csv", "pr.csv", "reliability.csv")
 PLOTS = {
     "learning.svg": (charts.learning_curves, "history.csv"),
     "precision_recall.svg": (charts.precision_recall, "pr.csv"),
@@ -51,34 +45,18 @@ class UntrackedError(LeanError):
     """MLflow failed."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """All that a run holds. curves: one row an epoch.
-
-    artifacts: kind of files -> path in the run -> content; plots are drawn of them when they are
-    uploaded. The device's are a kind of their own: which variant has them follows `attention`, and
-    the others need not be uploaded for it.
-    """
-
-    tags: dict[str, str]
-    params: dict[str, str]
-    curves: pd.DataFrame
-    metrics: dict[str, float]
-    artifacts: dict[str, dict[str, bytes]]
-
-
 def track(params: Params) -> dict[str, dict[str, str]]:
-    """Bring every variant's run up to date; returns what identifies each run.
+    """Bring every training's run up to date; returns what identifies each run.
 
     Raises LeanError when a result is missing, UntrackedError when MLflow fails.
     """
     try:
-        records = {variant: read_record(params, variant) for variant in params.variants}
+        records = read_records(params)
     except FileNotFoundError as error:
         raise LeanError(f"{error.filename} is missing: `dvc repro` makes it") from None
     try:
         store = open_store(params)
-        for record in records.values():
+        for record in records:
             with store.lock():
                 complete(store, find_or_make(store, record), record)
     except store_errors() as error:
@@ -88,8 +66,8 @@ def track(params: Params) -> dict[str, dict[str, str]]:
             "MLflow is back; MLFLOW_TRACKING_URI says where it is"
         ) from None
     return {
-        variant: {key: record.tags[key] for key in ("inputs", "weights_sha256")}
-        for variant, record in records.items()
+        record.name: {key: record.tags[key] for key in ("inputs", "weights_sha256")}
+        for record in records
     }
 
 
@@ -107,53 +85,6 @@ def track_or_postpone(params: Params) -> dict[str, Any]:
         return {"pending": True}
 
 
-def read_record(params: Params, variant: str) -> Record:
-    """What a variant's run must hold, read from the files in the workspace."""
-    paths = params.paths
-    device = params.quantized == variant
-    summary = read_json(paths.metrics / f"{variant}.json")
-    weights_sha256 = sha256(paths.weights(variant))
-    return Record(
-        tags={
-            **run_tags(params, variant),
-            "weights_sha256": weights_sha256,
-            **(_device_settings(params) if device else {}),
-        },
-        params=run_params(params, variant),
-        curves=pd.read_csv(paths.metrics / f"{variant}.history.csv"),
-        metrics=dict(_numbers(summary)) | (_device_metrics(paths) if device else {}),
-        artifacts={
-            "results": {
-                "weights/head.weights.h5": paths.weights(variant).read_bytes(),
-                **_tables(paths.metrics, variant),
-            },
-            **({"device": _device_files(paths)} if device else {}),
-        },
-    )
-
-
-def _device_settings(params: Params) -> dict[str, str]:
-    """In tags, for they may change after the training, and params may not."""
-    sections = {"quantize": params.quantize, "device": params.device}
-    return {name: json.dumps(section.model_dump()) for name, section in sections.items()}
-
-
-def _device_metrics(paths: Paths) -> dict[str, float]:
-    shipped = read_json(paths.metrics / "shipped.json")
-    schemes = read_json(paths.metrics / "device.json")["schemes"]
-    return dict(_numbers({"shipped": shipped, "device": schemes}))
-
-
-def _device_files(paths: Paths) -> dict[str, bytes]:
-    files = (paths.shipped, paths.metrics / "device.json")
-    return {f"device/{path.name}": path.read_bytes() for path in files}
-
-
-def _tables(metrics: Path, variant: str) -> dict[str, bytes]:
-    """Named alike in all runs, so that MLflow can set them side by side."""
-    return {f"tables/{table}": (metrics / f"{variant}.{table}").read_bytes() for table in TABLES}
-
-
 def _plots(variant: str, artifacts: dict[str, bytes]) -> dict[str, bytes]:
     """Drawn from the tables among the artifacts."""
     tables = {table: artifacts.get(f"tables/{table}") for _, table in PLOTS.values()}
@@ -162,15 +93,6 @@ def _plots(variant: str, artifacts: dict[str, bytes]) -> dict[str, bytes]:
         for name, (chart, table) in PLOTS.items()
         if (content := tables[table])
     }
-
-
-def _numbers(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """The numbers in a JSON file, nested names joined by slashes."""
-    for key, value in content.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{prefix}{key}/")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield prefix + key, float(value)
 
 
 def find_or_make(store: Store, record: Record) -> str:
@@ -183,7 +105,7 @@ def find_or_make(store: Store, record: Record) -> str:
     if found:
         return found[0]
     tags = record.tags | {"process": this_process()}
-    run = store.client.create_run(store.experiment, run_name=tags["variant"], tags=tags)
+    run = store.client.create_run(store.experiment, run_name=record.name, tags=tags)
     return run.info.run_id
 
 
@@ -197,7 +119,7 @@ def complete(store: Store, run_id: str, record: Record) -> None:
     for kind, artifacts in record.artifacts.items():
         tag, fingerprint = f"{kind}_sha256", _fingerprint(artifacts | DRAWN_BY)
         if run.data.tags.get(tag) != fingerprint:
-            _upload(store, run_id, artifacts | _plots(record.tags["variant"], artifacts))
+            _upload(store, run_id, artifacts | _plots(record.name, artifacts))
             store.client.set_tag(run_id, tag, fingerprint)
     for name, value in record.tags.items():
         if name not in run.data.tags or (name in LATEST and run.data.tags[name] != value):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from helpers import VARIANTS, local, runs
+from mlflow.tracking import MlflowClient
 
 
 @pytest.fixture
@@ -20,6 +22,10 @@ def clone(finished, tmp_path) -> Iterator[Any]:
         path.write_bytes(content)
     shutil.copytree(tmp_path / "report", report, dirs_exist_ok=True)
     shutil.rmtree(finished.root / "metrics" / "demo" / "study")
+    uri = local(finished.root)
+    for run in runs(uri):
+        if run.info.run_name not in VARIANTS:
+            MlflowClient(uri).delete_run(run.info.run_id)
 
 
 def test_one_model_and_seed_at_a_time(clone):
@@ -52,5 +58,12 @@ def test_one_model_and_seed_at_a_time(clone):
     assert "| yamnet-projection | 2 |" in page
     table = (study / "yamnet-projection-1.resampled.csv").read_bytes()
     assert table == (study.parent / "yamnet-projection.resampled.csv").read_bytes()
+    clone.stage("track")
+    tracked = {run.info.run_name: run for run in runs(local(clone.root))}
+    assert set(tracked) == {*VARIANTS, "yamnet-projection, seed 2", "dropout, seed 1"}
+    run = tracked["dropout, seed 1"]
+    assert run.data.metrics["mAP"] == step["mAP"]
+    assert (run.data.params["train.epochs"], run.data.params["variant.dropout"]) == ("2", "0.65")
+    assert (run.data.tags["seed"], run.info.status) == ("1", "FINISHED")
     output = clone.stage("repeat", "lean", "2", fails=True)
     assert "error: model: 'lean' is not one of yamnet, " in output

@@ -10,6 +10,7 @@ import pytest
 from helpers import ROOT
 
 from lean_audio.errors import LeanError
+from lean_audio.run_records import Record
 from lean_audio.store import (
     Store,
     is_alive,
@@ -20,7 +21,6 @@ from lean_audio.store import (
     this_process,
 )
 from lean_audio.tracking import (
-    Record,
     UntrackedError,
     complete,
     find_or_make,
@@ -43,7 +43,9 @@ def record() -> Record:
     curves = pd.DataFrame(
         {"epoch": [1, 2], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_mAP": [0.1, 0.2]}
     )
-    return Record(TAGS, {"seed": "1"}, curves, {"mAP": 0.3}, {"results": {"tables/a.csv": b"a\n"}})
+    return Record(
+        "yamnet", TAGS, {"seed": "1"}, curves, {"mAP": 0.3}, {"results": {"tables/a.csv": b"a\n"}}
+    )
 
 
 def add(store: Store, status: str, **tags: str) -> str:
