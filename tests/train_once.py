@@ -1,7 +1,8 @@
 """Train a head in a process of its own, for backend and devices are chosen as a process starts.
 
-The argument is a JSON object: variant; strategy; mixed_precision; cpus, to be split off the
-processor; start, weights to begin with (none: those of the seed); out, a file for what came out.
+The argument is a JSON object: variant; batch_size; strategy; mixed_precision; cpus, to be split
+off the processor; start, weights to begin with (none: those of the seed); out, a file for what
+comes out.
 """
 
 import json
@@ -22,8 +23,8 @@ from lean_audio.training import train
 from lean_audio.yamnet import BACKBONE
 
 LABELS = [("Dog",), ("Bark", "Dog"), (), ("Bark",)] * 6
-LENGTHS = [9000, 30000, 20000, 16000] * 6  # 48 chunks and some
-BATCH_SIZE = 10  # is not divided by the chunks, nor the last batch by two
+LENGTHS = [9000, 30000, 20000, 16000] * 6  # 42 chunks
+SCORED_TOGETHER = 21
 
 
 def split_cpu(cpus: int) -> None:
@@ -40,15 +41,14 @@ def train_from_seed(examples: Examples, asked: dict) -> tuple[keras.Model, list[
     settings = params.train.model_copy(
         update={
             "epochs": 3,
-            "batch_size": BATCH_SIZE,
+            "batch_size": asked["batch_size"],
             "strategy": asked.get("strategy", "auto"),
             "mixed_precision": asked.get("mixed_precision", False),
         }
     )
     variant = params.variants[asked["variant"]]
-    run = train(
-        variant, examples, examples, settings, BACKBONE, Path(), seed=1, score_batch_size=16
-    )
+    sizes = {"seed": 1, "score_batch_size": SCORED_TOGETHER}
+    run = train(variant, examples, examples, settings, BACKBONE, Path(), **sizes)
     return run.model, run.history["loss"].tolist(), run.best_epoch
 
 
@@ -58,7 +58,7 @@ def train_from_weights(examples: Examples, asked: dict) -> tuple[keras.Model, li
     model.load_weights(asked["start"])
     model.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy")
     model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the step twice
-    batches = ShuffledBatches(examples, BATCH_SIZE, 1, model.input)
+    batches = ShuffledBatches(examples, asked["batch_size"], 1, model.input)
     return model, fit(None, model, batches, 2, [])["loss"], 2
 
 
@@ -70,7 +70,7 @@ def main(asked: dict) -> None:
     work = train_from_weights if "start" in asked else train_from_seed
     model, losses, best_epoch = work(examples, asked)
     model.save_weights(out.with_suffix(".weights.h5"))
-    scores = score_clips(model, examples, 16)
+    scores = score_clips(model, examples, SCORED_TOGETHER)
     np.savez(out, losses=losses, best_epoch=best_epoch, scores=scores)
     facts = {
         "backend": keras.backend.backend(),
