@@ -13,7 +13,7 @@ from lean_audio.recipes import Mix, quantize
 from lean_audio.runtime import Runtime
 from lean_audio.workers import map_in_pool
 
-SHARE_CLIPS = 128
+SHARE_CLIPS = 64
 PARTS_FOLDER = "parts"  # of the network, to be timed: front_end.tflite, and backbone.tflite on top
 
 

@@ -79,7 +79,7 @@ class LiveRun(keras.callbacks.Callback):
 
 @contextmanager
 def follow(params: Params, variant: str) -> Iterator[LiveRun]:
-    """Yield the callback to train with; the block also saves the weights."""
+    """Yield the callback to train with; the block also saves the weights and the scores."""
     live = LiveRun(params, variant)
     try:
         yield live

@@ -32,7 +32,9 @@ PROVENANCE = Source(
     "yamnet.trained yamnet.savedmodel_sha256 yamnet.weights_sha256 data_sha256",
 )
 TRAINING = Source("train", "epochs learning_rate batch_size seed settings_sha256 backend")
-REPEAT = Source("repeat", "model seed mAP val_mAP parameters settings_sha256 data_sha256 backend")
+REPEAT = Source(  # and `backend`, but for the oldest
+    "repeat", "model seed mAP val_mAP best_epoch parameters settings_sha256 data_sha256"
+)
 METRICS = Source(
     "evaluate",
     "mAP mAUC d_prime d_prime_per_class lwlrap parameters classes_scored "

@@ -23,6 +23,8 @@ from lean_audio.report_inputs import (
     read_table,
 )
 
+NOT_STATED = "a backend not stated"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -113,7 +115,9 @@ def _study_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
 
 
 def _run(facts: Record, val_map: float, table: Path) -> Run:
-    return Run(facts["seed"], facts["backend"], facts["mAP"], val_map, _resampled(table))
+    return Run(
+        facts["seed"], facts.get("backend", NOT_STATED), facts["mAP"], val_map, _resampled(table)
+    )
 
 
 def _resampled(path: Path) -> np.ndarray:

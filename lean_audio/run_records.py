@@ -1,5 +1,6 @@
 """What the runs in MLflow must hold, read from the files that the pipeline left."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +12,14 @@ import pandas as pd
 from lean_audio.files import read_json, sha256
 from lean_audio.params import Params
 from lean_audio.paths import Paths
+from lean_audio.report_inputs import PROVENANCE, REPEAT, TRAINING, read_record
 from lean_audio.run_facts import run_params, run_tags
 
 CURVES = ("loss", "val_loss", "val_mAP")
+BEST = "best_val_mAP"  # of the epoch that was kept; the curve goes on to the last
+OF_CODE = ("git_commit", "git_dirty", "mlflow.source.git.commit", "dvc_experiment")
+SETTINGS = ("seed", "replicas")  # numbers, but no metrics
+OF_FILE = ("dataset", "seed", "variant", "train")  # what settings_sha256 and data_sha256 stand for
 TABLES = ("training.json", "history.csv", "classes.csv", "pr.csv", "reliability.csv")
 
 
@@ -48,17 +54,23 @@ def _of_variant(params: Params, variant: str) -> Record:
     paths = params.paths
     device = params.quantized == variant
     summary = read_json(paths.metrics / f"{variant}.json")
-    weights_sha256 = sha256(paths.weights(variant))
+    curves = pd.read_csv(paths.metrics / f"{variant}.history.csv")
+    training = read_record(paths.metrics / f"{variant}.training.json", TRAINING)
     return Record(
         name=variant,
         tags={
             **run_tags(params, variant),
-            "weights_sha256": weights_sha256,
+            "weights_sha256": sha256(paths.weights(variant)),
+            "backend": training["backend"],
             **(_device_settings(params) if device else {}),
         },
         params=run_params(params, variant),
-        curves=pd.read_csv(paths.metrics / f"{variant}.history.csv"),
-        metrics=dict(_numbers(summary)) | (_device_metrics(paths) if device else {}),
+        curves=curves,
+        metrics={
+            **dict(_numbers(summary)),
+            BEST: float(curves["val_mAP"].max()),
+            **(_device_metrics(paths) if device else {}),
+        },
         artifacts={
             "results": {
                 "weights/head.weights.h5": paths.weights(variant).read_bytes(),
@@ -70,24 +82,41 @@ def _of_variant(params: Params, variant: str) -> Record:
 
 
 def _of_study(params: Params, table: Path) -> Record | None:
-    """None for one on other data or with other settings than are here now, or done by `train`."""
+    """None for one on other data or with other settings than are here now, or done by `train`.
+
+    A training known by its file alone: of settings and code it says what the file vouches for.
+    """
     path = table.with_name(table.name.replace(".resampled.csv", ".json"))
-    facts, provenance = read_json(path), read_json(params.paths.metrics / "provenance.json")
-    name, seed = facts["model"], facts["seed"]
-    known = name in params.variants or name in params.ingredients
-    if not known or (name in params.variants and seed == params.seed):
+    facts = read_record(path, REPEAT)
+    provenance = read_record(params.paths.metrics / "provenance.json", PROVENANCE)
+    model, seed = facts["model"], facts["seed"]
+    known = model in params.variants or model in params.ingredients
+    if not known or (model in params.variants and seed == params.seed):
         return None
-    settings = params.model(name).about(params.recipe(name))["settings_sha256"]
+    settings = params.model(model).about(params.recipe(model))["settings_sha256"]
     if facts["data_sha256"] != provenance["data_sha256"] or facts["settings_sha256"] != settings:
         return None
     params = params.model_copy(update={"seed": seed})
+    tags, settings = run_tags(params, model), run_params(params, model)
+    inputs = json.dumps([facts[key] for key in ("model", "seed", "settings_sha256", "data_sha256")])
+    numbers = {BEST if name == "val_mAP" else name: value for name, value in _numbers(dict(facts))}
     return Record(
-        name=f"{name}, seed {seed}",
-        tags=run_tags(params, name) | {"weights_sha256": f"none kept; its metrics: {sha256(path)}"},
-        params=run_params(params, name),
+        name=f"{model}, seed {seed}",
+        tags={tag: value for tag, value in tags.items() if tag not in OF_CODE}
+        | {
+            "inputs": hashlib.sha256(inputs.encode()).hexdigest(),
+            "weights_sha256": "none kept",
+            "backend": facts.get("backend", "not stated"),
+        },
+        params={key: value for key, value in settings.items() if key.split(".")[0] in OF_FILE},
         curves=pd.DataFrame(columns=["epoch", *CURVES]),
-        metrics=dict(_numbers(facts)),
-        artifacts={"results": {"tables/resampled.csv": table.read_bytes()}},
+        metrics={name: value for name, value in numbers.items() if name not in SETTINGS},
+        artifacts={
+            "results": {
+                "tables/resampled.csv": table.read_bytes(),
+                "tables/study.json": path.read_bytes(),
+            }
+        },
     )
 
 

@@ -30,7 +30,7 @@ from lean_audio.store import (
     this_process,
 )
 
-LATEST = ("quantize", "device")  # tags that follow the files; others stay
+LATEST = ("quantize", "device", "backend")  # tags that follow the files; others stay
 PLOTS = {
     "learning.svg": (charts.learning_curves, "history.csv"),
     "precision_recall.svg": (charts.precision_recall, "pr.csv"),

@@ -5,7 +5,7 @@ from functools import partial
 
 from lean_audio.backbone import load_backbone
 from lean_audio.batches import open_examples
-from lean_audio.datasets import SPLITS, load_dataset
+from lean_audio.datasets import load_dataset
 from lean_audio.errors import run_stage
 from lean_audio.files import write_csv, write_json
 from lean_audio.live import follow
@@ -21,8 +21,7 @@ def main(variant: str) -> None:
     backbone = load_backbone(params.backbone, params.embed.mean_normalization)
     size, vocabulary = params.evaluate.batch_size, load_dataset(paths.clips).vocabulary
     opened = partial(open_examples, paths.audio, paths.embeddings, vocabulary=vocabulary)
-    training, validation, evaluation = (opened(split) for split in SPLITS)
-    data = (training, validation, settings, backbone, paths.yamnet)
+    data = (opened("train"), opened("val"), settings, backbone, paths.yamnet)
     work = partial(train, model, *data, seed=params.seed, score_batch_size=size)
     if not is_chief(settings.strategy):
         work()  # for the chief, which writes what comes out
@@ -30,7 +29,7 @@ def main(variant: str) -> None:
     with follow(params, variant) as live:
         run = work(callbacks=[live])
         run.save_weights(paths.weights(variant))
-    save_scores(paths.scores(variant), run.model, evaluation, size)
+        save_scores(paths.scores(variant), run.model, opened("eval"), size)
     write_csv(paths.metrics / f"{variant}.history.csv", run.history)
     facts = {"seed": params.seed} | settings.model_dump() | run.facts | model.about(settings)
     write_json(paths.metrics / f"{variant}.training.json", facts)

@@ -24,7 +24,6 @@ from lean_audio.yamnet import BACKBONE
 
 LABELS = [("Dog",), ("Bark", "Dog"), (), ("Bark",)] * 6
 LENGTHS = [9000, 30000, 20000, 16000] * 6  # 42 chunks
-SCORED_TOGETHER = 21
 
 
 def split_cpu(cpus: int) -> None:
@@ -47,7 +46,7 @@ def train_from_seed(examples: Examples, asked: dict) -> tuple[keras.Model, list[
         }
     )
     variant = params.variants[asked["variant"]]
-    sizes = {"seed": 1, "score_batch_size": SCORED_TOGETHER}
+    sizes = {"seed": 1, "score_batch_size": asked["batch_size"]}
     run = train(variant, examples, examples, settings, BACKBONE, Path(), **sizes)
     return run.model, run.history["loss"].tolist(), run.best_epoch
 
@@ -70,7 +69,7 @@ def main(asked: dict) -> None:
     work = train_from_weights if "start" in asked else train_from_seed
     model, losses, best_epoch = work(examples, asked)
     model.save_weights(out.with_suffix(".weights.h5"))
-    scores = score_clips(model, examples, SCORED_TOGETHER)
+    scores = score_clips(model, examples, asked["batch_size"])
     np.savez(out, losses=losses, best_epoch=best_epoch, scores=scores)
     facts = {
         "backend": keras.backend.backend(),

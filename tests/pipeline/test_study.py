@@ -63,7 +63,17 @@ def test_one_model_and_seed_at_a_time(clone):
     assert set(tracked) == {*VARIANTS, "yamnet-projection, seed 2", "dropout, seed 1"}
     run = tracked["dropout, seed 1"]
     assert run.data.metrics["mAP"] == step["mAP"]
-    assert (run.data.params["train.epochs"], run.data.params["variant.dropout"]) == ("2", "0.65")
+    assert (run.data.params["train.epochs"], run.data.params["variant.dropout"]) == ("20", "0.65")
+    assert run.data.metrics["best_val_mAP"] == step["val_mAP"]
     assert (run.data.tags["seed"], run.info.status) == ("1", "FINISHED")
+    assert run.data.tags["backend"] == "tensorflow"
+    assert "git_commit" not in run.data.tags  # it was not there, and may have been elsewhere
+    path = study / "dropout-1.json"
+    path.write_text(json.dumps(step | {"mAP": 0.5, "backend": "jax"}))
+    clone.stage("track")
+    again = {run.info.run_name: run for run in runs(local(clone.root))}
+    assert len(again) == len(tracked) == len(runs(local(clone.root)))
+    run = again["dropout, seed 1"]
+    assert (run.data.metrics["mAP"], run.data.tags["backend"]) == (0.5, "jax")
     output = clone.stage("repeat", "lean", "2", fails=True)
     assert "error: model: 'lean' is not one of yamnet, " in output
