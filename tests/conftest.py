@@ -15,7 +15,7 @@ from lean_audio.params import Params, load_params
 
 settings.register_profile("untimed", deadline=None)  # other tests run beside it
 settings.load_profile("untimed")
-os.environ["NUMBA_DISABLE_JIT"] = "1"  # librosa would compile for 25 s what no test calls
+os.environ["NUMBA_OPT"] = "0"  # librosa compiles as it is imported what no test calls
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = (

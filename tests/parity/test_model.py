@@ -60,7 +60,7 @@ def test_every_ingredient_can_be_built_and_trained():
     for name, variant in (models | {"plus": VARIANTS["plus"]}).items():
         model = build_head(variant, 5, BACKBONE)
         assert set(model.input) >= {"embedding", *variant.layers}, name
-        model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
+        model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy", run_eagerly=True)
         before = [weight.numpy().copy() for weight in model.trainable_weights]
         for _ in range(2):
             model.train_on_batch(inputs(model), np.eye(5, dtype="f4")[:3])

@@ -55,6 +55,13 @@ def test_mirrored_says_how_many_gpus_it_lacks():
         open_strategy("mirrored")
 
 
+def test_several_devices_are_refused_under_jax(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(LeanError, match=r"'mirrored' needs the TensorFlow backend.*'jax'; it"):
+        open_strategy("mirrored")
+    assert open_strategy("auto") is open_strategy("single") is None
+
+
 @pytest.mark.parametrize(
     "config",
     [
