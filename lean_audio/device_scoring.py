@@ -65,8 +65,11 @@ def some_clips(clips: Clips, count: int, seed: int) -> Clips:
 def score_mixes(
     pool: ProcessPoolExecutor, model: Path, mixes: Sequence[Mix], clips: Clips, title: str
 ) -> list[Scored]:
-    """Of each mix of the float32 model."""
-    shares = _shares(clips)
+    """Of each mix of the float32 model.
+
+    Each share of the clips quantizes the model anew, so many mixes take all clips as one.
+    """
+    shares = _shares(clips) if len(mixes) == 1 else [clips]
     jobs = [Job(model, mix, share) for mix in mixes for share in shares]
     done = list(map_in_pool(pool, score, jobs, title=title))
     parts = [done[start : start + len(shares)] for start in range(0, len(done), len(shares))]
