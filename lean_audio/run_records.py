@@ -18,7 +18,7 @@ from lean_audio.run_facts import run_params, run_tags
 CURVES = ("loss", "val_loss", "val_mAP")
 BEST = "best_val_mAP"  # of the epoch that was kept; the curve goes on to the last
 OF_CODE = ("git_commit", "git_dirty", "mlflow.source.git.commit", "dvc_experiment")
-SETTINGS = ("seed", "replicas")  # numbers, but no metrics
+NO_METRICS = ("seed", "replicas")  # though numbers
 OF_FILE = ("dataset", "seed", "variant", "train")  # what settings_sha256 and data_sha256 stand for
 TABLES = ("training.json", "history.csv", "classes.csv", "pr.csv", "reliability.csv")
 
@@ -93,8 +93,10 @@ def _of_study(params: Params, table: Path) -> Record | None:
     known = model in params.variants or model in params.ingredients
     if not known or (model in params.variants and seed == params.seed):
         return None
-    settings = params.model(model).about(params.recipe(model))["settings_sha256"]
-    if facts["data_sha256"] != provenance["data_sha256"] or facts["settings_sha256"] != settings:
+    now = params.model(model).about(params.recipe(model)) | {
+        "data_sha256": provenance["data_sha256"]
+    }
+    if any(facts[key] != now[key] for key in ("settings_sha256", "data_sha256")):
         return None
     params = params.model_copy(update={"seed": seed})
     tags, settings = run_tags(params, model), run_params(params, model)
@@ -110,7 +112,7 @@ def _of_study(params: Params, table: Path) -> Record | None:
         },
         params={key: value for key, value in settings.items() if key.split(".")[0] in OF_FILE},
         curves=pd.DataFrame(columns=["epoch", *CURVES]),
-        metrics={name: value for name, value in numbers.items() if name not in SETTINGS},
+        metrics={name: value for name, value in numbers.items() if name not in NO_METRICS},
         artifacts={
             "results": {
                 "tables/resampled.csv": table.read_bytes(),
