@@ -83,7 +83,8 @@ class Provenance:
     """Where the weights came from.
 
     source: hub | path | untrained; handle: URL, directory name, or seed; savedmodel_sha256: of
-    the SavedModel's files (None for untrained); weights_sha256: of the rebuilt model's weights.
+    the SavedModel's files (None for untrained); weights_sha256: of the rebuilt model's weights;
+    parameters: how many these are, batch-norm statistics included.
     """
 
     source: str
@@ -91,6 +92,7 @@ class Provenance:
     trained: bool
     savedmodel_sha256: str | None
     weights_sha256: str
+    parameters: int
 
 
 def load_provenance(folder: Path) -> Provenance:

@@ -56,9 +56,11 @@ def weighted_map(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -
 def _weighted_ap(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.diff(scores[order], append=np.nan))  # the last of each run of ties
-    called = np.cumsum(weights[:, order], axis=1)[:, ends]
-    true = np.cumsum(weights[:, order] * targets[order], axis=1)[:, ends]
-    gained = np.diff(true, axis=1, prepend=0)
+    hits = np.flatnonzero(targets[order])
+    end = ends[np.searchsorted(ends, hits)]  # of each hit's run
+    called = np.cumsum(weights[:, order], axis=1)[:, end]
+    gained = weights[:, order[hits]]
+    true = np.cumsum(gained, axis=1)[:, np.searchsorted(hits, end, side="right") - 1]
     with np.errstate(invalid="ignore"):
         precision = np.where(called > 0, true / np.maximum(called, 1), 0.0)
-        return (gained * precision).sum(axis=1) / true[:, -1]
+        return (gained * precision).sum(axis=1) / gained.sum(axis=1)

@@ -159,7 +159,6 @@ def _attend(energy, encoded):
     return ops.einsum("bt,btd->bd", weights, encoded), weights
 
 
-def count_parameters(variant: Variant, classes: int, backbone: Backbone) -> int:
+def count_parameters(variant: Variant, head: keras.Model, backbone_parameters: int) -> int:
     """Of the whole network: backbone (with batch-norm statistics) and head."""
-    head = build_head(variant, classes, backbone).count_params()
-    return head + (backbone.build().count_params() if variant.backbone == "frozen" else 0)
+    return head.count_params() + (backbone_parameters if variant.backbone == "frozen" else 0)

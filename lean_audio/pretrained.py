@@ -34,7 +34,8 @@ def obtain(backbone: Backbone, settings: Yamnet, *, synthetic: bool, folder: Pat
         backbone.load(model, found)
     with whole(folder / WEIGHTS_FILE) as temporary:
         model.save_weights(temporary)
-    provenance = Provenance(*_origin(settings, found), weights_sha256=sha256(folder / WEIGHTS_FILE))
+    weights = sha256(folder / WEIGHTS_FILE)
+    provenance = Provenance(*_origin(settings, found), weights, model.count_params())
     write_json(folder / PROVENANCE_FILE, asdict(provenance))
     return provenance
 

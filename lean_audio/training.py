@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lean_audio.average_precision import mean_average_precision
-from lean_audio.backbone import Backbone
+from lean_audio.backbone import Backbone, load_provenance
 from lean_audio.batches import Examples, ShuffledBatches
 from lean_audio.errors import LeanError
 from lean_audio.files import whole
@@ -132,7 +132,7 @@ def train(
     )
     best = BestEpoch(head, validation, score_batch_size)
     logs = fit(strategy, model, batches, settings.epochs, [best, *callbacks])
-    parameters = count_parameters(variant, len(training.chunks.vocabulary), backbone)
+    parameters = count_parameters(variant, head, load_provenance(pretrained).parameters)
     return TrainingRun(head, _history(logs), count_replicas(strategy), parameters)
 
 

@@ -36,7 +36,7 @@ DATASET = json.loads("""{
     "clips": {"train": 240, "val": 60, "eval": 120, "set_aside": 1}
 }""")
 HASHES = {"savedmodel_sha256": None, "weights_sha256": "abab"}
-YAMNET = {"source": "path", "handle": "my-yamnet"} | HASHES
+YAMNET = {"source": "path", "handle": "my-yamnet", "parameters": 3217344} | HASHES
 TRAINING = {"epochs": 3, "learning_rate": 0.0001, "batch_size": 64, "seed": 1}
 TRAINING |= {"settings_sha256": "5" * 64, "backend": "tensorflow"}
 DATA_SHA256 = "d" * 64

@@ -1,16 +1,18 @@
 """A small split on disk, for tests of what reads chunks and their embeddings."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from helpers import clip_table
 
-from lean_audio.backbone import EMBEDDING
+from lean_audio.backbone import EMBEDDING, PROVENANCE_FILE, Provenance
 from lean_audio.batches import Examples
 from lean_audio.chunks import index_chunks, open_chunks, save_tables, shard_path
 from lean_audio.embeddings import LAYOUT_FILE, Embeddings
 from lean_audio.embeddings import shard_path as embeddings_path
+from lean_audio.files import write_json
 
 VOCABULARY = ("Bark", "Dog")
 SHARD_CHUNKS = 4
@@ -33,3 +35,10 @@ def store(folder: Path, lengths: list[int], labels: list[tuple[str, ...]]) -> Ex
     layout = {"shard_chunks": SHARD_CHUNKS, "widths": {EMBEDDING: 1024}}
     (folder / LAYOUT_FILE).write_text(json.dumps(layout))
     return Examples(chunks, Embeddings(folder, "eval"))
+
+
+def frozen(folder: Path) -> Path:
+    """All that training reads of a backbone that stays as it is."""
+    provenance = Provenance("untrained", "seed 1", False, None, "0", parameters=3_217_344)
+    write_json(folder / PROVENANCE_FILE, asdict(provenance))
+    return folder

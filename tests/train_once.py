@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from splits import store
+from splits import frozen, store
 
 from lean_audio.batches import Examples, ShuffledBatches
 from lean_audio.errors import LeanError
@@ -47,7 +47,8 @@ def train_from_seed(examples: Examples, asked: dict) -> tuple[keras.Model, list[
     )
     variant = params.variants[asked["variant"]]
     sizes = {"seed": 1, "score_batch_size": asked["batch_size"]}
-    run = train(variant, examples, examples, settings, BACKBONE, Path(), **sizes)
+    pretrained = frozen(Path(asked["out"]).with_suffix(".backbone"))
+    run = train(variant, examples, examples, settings, BACKBONE, pretrained, **sizes)
     return run.model, run.history["loss"].tolist(), run.best_epoch
 
 

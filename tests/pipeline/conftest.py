@@ -18,7 +18,7 @@ TINY = [
     ("epochs: 40", "epochs: 2"),  # of plus and its ingredients too
     ("probe_clips: 400", "probe_clips: 4"),
     ("resamples: 1000", "resamples: 50"),
-    ("timed_chunks: 150", "timed_chunks: 20"),
+    ("timed_chunks: 100", "timed_chunks: 20"),
 ]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from helpers import ROOT, local, runs
 from processes import free_ports, inherited
+from splits import frozen
 
 from benchmarks.tools import LABELS, store_noise
 from lean_audio.datasets import CLIP_COLUMNS, SPLITS, Dataset
@@ -40,6 +41,7 @@ def project(root: Path) -> Path:
         shard_path(data / "embeddings", split, 0).write_bytes(rows.tobytes())
     layout = {"shard_chunks": 2048, "widths": {"embedding": 1024}}
     write_json(data / "embeddings" / LAYOUT_FILE, layout)
+    frozen(data / "yamnet")
     write_json(root / "metrics" / "demo" / "provenance.json", PROVENANCE)
     return root
 

@@ -9,7 +9,13 @@ import pytest
 from lean_audio.files import write_json
 from lean_audio.provenance import data_sha256
 
-YAMNET = {"source": "path", "handle": "yamnet", "trained": True, "savedmodel_sha256": None}
+YAMNET = {
+    "source": "path",
+    "handle": "yamnet",
+    "trained": True,
+    "savedmodel_sha256": None,
+    "parameters": 3,
+}
 
 
 @pytest.fixture

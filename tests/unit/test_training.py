@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from splits import store
+from splits import frozen, store
 
 from lean_audio.average_precision import mean_average_precision
 from lean_audio.backbone import load_backbone
@@ -88,14 +88,14 @@ def test_a_clips_score_is_the_mean_of_its_chunks_scores(examples):
         np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
-def test_training_learns_and_keeps_the_best_epoch(examples, params):
+def test_training_learns_and_keeps_the_best_epoch(examples, params, tmp_path):
     run = train(
         params.variants["yamnet-projection"],
         examples,
         examples,
         settings(params, epochs=8, learning_rate=0.01),
         BACKBONE,
-        Path(),
+        frozen(tmp_path),
         seed=1,
         score_batch_size=16,
     )
@@ -118,7 +118,7 @@ def test_the_same_seed_gives_the_same_bytes(examples, params, tmp_path):
             examples,
             settings(params, epochs=2),
             BACKBONE,
-            Path(),
+            frozen(tmp_path),
             seed=seed,
             score_batch_size=16,
         )
@@ -199,7 +199,7 @@ def test_16_bits_train_to_the_scores_of_32(examples, params, tmp_path):
             examples,
             settings(params, mixed_precision=mixed),
             BACKBONE,
-            Path(),
+            frozen(tmp_path),
             seed=1,
             score_batch_size=16,
         )

@@ -61,6 +61,7 @@ def test_untrained_weights_follow_the_seed(tmp_path):
         for name, seed in seeds.items()
     }
     assert hashes["a"] == hashes["b"]
+    assert hashes["a"].parameters == BACKBONE.build().count_params()
     assert hashes["a"].weights_sha256 != hashes["c"].weights_sha256
 
 
