@@ -116,7 +116,7 @@ def curves(
 ) -> Any:
     """One line a variant through `x`, `y`; its markers say their `text`."""
     color, dash, shape = channels(names, legend)
-    base = alt.Chart(alt.Data(values=list(rows))).encode(x, y, color)
+    base = alt.Chart(alt.Data(values=tuple(rows))).encode(x, y, color)  # Altair copies lists anew
     line = base.mark_line(strokeWidth=1.75, aria=False, interpolate=interpolate).encode(
         dash, order="order:Q"
     )

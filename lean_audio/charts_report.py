@@ -96,7 +96,7 @@ def _device_panel(rows: Sequence[dict[str, Any]], column: str, axis: str, title:
     color, _, shape = channels(names, False)
     x = alt.X(f"{column}:Q", title=axis, scale=alt.Scale(zero=True, nice=True))
     y = alt.Y("mAP:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3f"))
-    base = alt.Chart(alt.Data(values=list(rows))).encode(x, color)
+    base = alt.Chart(alt.Data(values=tuple(rows))).encode(x, color)
     spans = base.mark_rule(strokeWidth=1.5, opacity=0.7, aria=False)
     points = base.mark_point(filled=True, size=90, opacity=1).encode(y, shape, description="text:N")
     layers = alt.layer(spans.encode(alt.Y("low:Q"), alt.Y2("high:Q")), points)

@@ -2,20 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from lean_audio.audio import SAMPLE_RATE_HZ, to_float
 from lean_audio.backbone import load_backbone
-from lean_audio.calibration import best_thresholds, platt
 from lean_audio.device_scoring import PARTS_FOLDER, Clips, score_file, some_clips
 from lean_audio.errors import LeanError
 from lean_audio.files import whole, whole_folder
@@ -107,46 +106,47 @@ def make_files(
     known: the fields of Card that `describe` gives.
     Raises LeanError when the float32 model cannot be made; another scheme's failure is returned.
     """
-    with whole_folder(folder) as temporary:
+    with whole_folder(folder) as temporary, Apart() as apart:
         bare = temporary / "bare.tflite"
-        export = partial(_export, source, len(validation.vocabulary), bare, temporary)
-        (reason,) = apart([export])
-        if reason:
+        if reason := apart(partial(_export, source, len(validation.vocabulary), bare, temporary)):
             raise LeanError(f"{source.name} could not be made a .tflite: {reason}")
         with open_pool(workers, __name__) as pool:
             card = _card(pool, bare, validation, known)
             mixes, sensitivity = _mixes(pool, bare, validation, settings, seed)
-        writings = [
-            partial(write_file, bare, mix, validation, card, scheme, temporary / f"{scheme}.tflite")
-            for scheme, mix in mixes.items()
-        ]
         failures = {}
-        for scheme, reason in zip(mixes, apart(writings), strict=True):
-            if reason:
+        for scheme, mix in mixes.items():
+            path = temporary / f"{scheme}.tflite"
+            if reason := apart(partial(write_file, bare, mix, validation, card, scheme, path)):
                 failures[scheme] = reason
                 print(f"{scheme}: no file, {reason}")
         bare.unlink()
     return Made(mixes, failures, sensitivity)
 
 
-def apart(works: Iterable[Callable[[], object]]) -> Iterator[str | None]:
-    """Do the works in one process beside this one, in another after each crash.
+class Apart:
+    """Does one work after another in a process beside this one, in a fresh one after a crash."""
 
-    Of each: None, or why it failed, a crash of the process included.
-    """
-    pool = None
-    for work in works:
-        pool = pool or open_pool(1, __name__)
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool:
+            self._pool.shutdown()
+
+    def __call__(self, work: Callable[[], object]) -> str | None:
+        """None, or why it failed, a crash of the process included."""
+        self._pool = self._pool or open_pool(1, __name__)
         try:
-            pool.submit(work).result()
-            yield None
+            self._pool.submit(work).result()
         except BrokenProcessPool:
-            pool = None
-            yield "the converter crashed"
+            self._pool = None
+            return "the converter crashed"
         except Exception as error:  # of a converter that is not ours: reported, not fatal
-            yield f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    if pool:
-        pool.shutdown()
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return None
 
 
 def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
@@ -161,6 +161,8 @@ def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
 
 
 def _card(pool: ProcessPoolExecutor, model: Path, validation: Clips, known: dict[str, Any]) -> Card:
+    from lean_audio.calibration import best_thresholds, platt  # no worker needs scikit-learn
+
     scores = score_file(pool, model, validation)
     targets = validation.targets()
     slopes, intercepts = platt(targets, scores)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from lean_audio.errors import LeanError
 from lean_audio.report_inputs import VARIANTS, Record
@@ -24,7 +24,7 @@ def mean_with_interval(values: Sequence[float]) -> Record:
     count, mean = len(values), float(np.mean(values))
     if count < 2:
         return {"mean": mean, "low": None, "high": None, "seeds": count}
-    half = float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    half = float(special.stdtrit(count - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(count))
     return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": count}
 
 
@@ -55,7 +55,7 @@ def difference(ours: Model, theirs: Model, spread: SeedSpread) -> Record:
     gap = float(np.mean([r.mean_ap for r in ours.runs]) - np.mean([r.mean_ap for r in theirs.runs]))
     of_clips = float(np.nanvar(_drawn(ours) - _drawn(theirs), ddof=1))
     of_seeds = spread.variance * (1 / len(ours.runs) + 1 / len(theirs.runs))
-    half = float(stats.t.ppf(0.975, spread.freedom or np.inf)) * (of_clips + of_seeds) ** 0.5
+    half = float(special.stdtrit(spread.freedom or np.inf, 0.975)) * (of_clips + of_seeds) ** 0.5
     low, high = gap - half, gap + half
     enough = min(len(ours.runs), len(theirs.runs)) >= ENOUGH_SEEDS
     return {"gap": gap, "low": low, "high": high, "real": low > 0 or high < 0 if enough else None}

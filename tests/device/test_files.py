@@ -14,7 +14,7 @@ from device_models import LABELS, write
 
 from lean_audio.errors import LeanError
 from lean_audio.model import build_head
-from lean_audio.quantize import apart
+from lean_audio.quantize import Apart
 from lean_audio.recipes import BASE, GROUPS, MIXES, groups_of, quantize
 from lean_audio.runtime import Runtime
 from lean_audio.sections import Scheme
@@ -147,7 +147,8 @@ def crash() -> None:
 
 def test_a_crash_of_the_converter_is_reported_not_fatal():
     works = [partial(int, "1"), crash, partial(int, "x"), partial(int, "2")]
-    fine, crashed, failed, fine_again = apart(works)
+    with Apart() as apart:
+        fine, crashed, failed, fine_again = map(apart, works)
     assert fine is fine_again is None
     assert crashed == "the converter crashed"
     assert failed.startswith("ValueError: invalid literal")

@@ -14,7 +14,7 @@ from lean_audio.errors import LeanError
 from lean_audio.sounds import SOUNDS, load_labels
 from lean_audio.sounds_blocks import pluck
 
-DEFAULT_CLIPS = 405
+DEFAULT_CLIPS = 400
 
 
 def hash_files(root: Path) -> dict[str, str]:
