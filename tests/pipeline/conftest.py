@@ -14,7 +14,7 @@ from helpers import ROOT
 from ruamel.yaml import YAML
 
 TINY = [
-    ("clips: 400", "clips: 60"),
+    ("    clips: 400", "    clips: 60"),  # of the demo
     ("epochs: 40", "epochs: 2"),  # of plus and its ingredients too
     ("probe_clips: 400", "probe_clips: 4"),
     ("resamples: 1000", "resamples: 50"),
