@@ -123,6 +123,7 @@ def train(
     strategy = open_strategy(settings.strategy)  # before anything else is computed
     make_deterministic(seed)
     head = build_head(variant, len(training.chunks.vocabulary), backbone)
+    parameters = count_parameters(variant, head, load_provenance(pretrained).parameters)
     if variant.backbone == "finetuned":
         backbone_of(head).set_weights(load_pretrained(backbone, pretrained).get_weights())
     batches = ShuffledBatches(training, settings.batch_size, seed, head.input, settings.mixup)
@@ -132,7 +133,6 @@ def train(
     )
     best = BestEpoch(head, validation, score_batch_size)
     logs = fit(strategy, model, batches, settings.epochs, [best, *callbacks])
-    parameters = count_parameters(variant, head, load_provenance(pretrained).parameters)
     return TrainingRun(head, _history(logs), count_replicas(strategy), parameters)
 
 

@@ -143,7 +143,7 @@ def test_validation_without_labels_is_refused(examples, params, tmp_path):
         )
 
 
-def test_divergence_is_said_and_not_saved(examples, params):
+def test_divergence_is_said_and_not_saved(examples, params, tmp_path):
     with pytest.raises(LeanError, match=r"diverged.*epoch 1.*train\.learning_rate"):
         train(
             params.variants["yamnet"],
@@ -151,7 +151,7 @@ def test_divergence_is_said_and_not_saved(examples, params):
             examples,
             settings(params, learning_rate=1e38),
             BACKBONE,
-            Path(),
+            frozen(tmp_path),
             seed=1,
             score_batch_size=16,
         )
