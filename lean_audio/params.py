@@ -121,6 +121,14 @@ class Params(Frozen):
             ) from None
 
     @property
+    def settings_sha256(self) -> dict[str, str]:
+        """By model, the settings that a training must have had to belong to this params file."""
+        return {
+            name: model.about(self.recipe(name))["settings_sha256"]
+            for name, model in self._models.items()
+        }
+
+    @property
     def headline(self) -> str:
         return f"joint-{self.attention}"
 

@@ -29,6 +29,7 @@ from lean_audio.report_inputs import (
     VARIANTS,
     Measured,
     Record,
+    Settings,
     Summary,
     number,
     numeric,
@@ -36,6 +37,7 @@ from lean_audio.report_inputs import (
     read_record,
     read_summary,
 )
+from lean_audio.report_study import read_study
 from lean_audio.sections import Attention
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -196,11 +198,17 @@ def described(metrics_dir: Path, content: Record) -> Record:
     return {"subject": subject, "training": own, "worst": worst}
 
 
-def render(metrics_dir: Path, examples_dir: Path, out_dir: Path, attention: Attention) -> None:
-    """Write the pages into `out_dir`; `attention` names the headline variant."""
-    measured = read_measured(metrics_dir)
+def render(
+    metrics_dir: Path, examples_dir: Path, out_dir: Path, attention: Attention, settings: Settings
+) -> None:
+    """Write the pages into `out_dir`; `attention` names the headline variant.
+
+    settings: SHA-256 of each model's in this params file: only these models are shown.
+    """
+    measured = read_measured(metrics_dir, settings)
     content = {**summarize(measured, attention), "device": read_device(metrics_dir)}
-    content["beyond"] = beyond(metrics_dir)
+    study = read_study(metrics_dir, settings)
+    content |= {"beyond": beyond(study, metrics_dir), "left_out": study.left_out}
     content["examples"] = read_examples(examples_dir)
     content |= {"drawn": draw(content), "script_data": for_script(content)}
     pages = {name: _render_template(f"{name}.j2", content) for name in PAGES}
@@ -209,14 +217,14 @@ def render(metrics_dir: Path, examples_dir: Path, out_dir: Path, attention: Atte
         write_text(out_dir / name, page)
 
 
-def results_table(metrics_dirs: Sequence[Path]) -> str:
+def results_table(metrics_dirs: Sequence[Path], settings: Settings) -> str:
     """The README's table: the paper's parameters and mAP, and our mAP on each dataset."""
     runs = [
         {
-            **caveats(summary := read_summary(folder)),
+            **caveats(summary := read_summary(folder, settings)),
             "measured": summary,
             "device": read_device(folder),
-            "mAP": means(folder),
+            "mAP": means(folder, settings),
         }
         for folder in metrics_dirs
     ]

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import special
 
 from lean_audio.errors import LeanError
-from lean_audio.report_inputs import VARIANTS, Record
-from lean_audio.report_study import Model, read_study
+from lean_audio.report_inputs import VARIANTS, Record, Settings
+from lean_audio.report_study import Model, Study, read_study
 
 LEAN = "joint-bahdanau"  # what all others are compared with
 PLUS = "plus"  # ours
@@ -77,13 +77,12 @@ def _cost(model: Model) -> Record:
     return {"bytes": model.cost["bytes"], "ms": ms, "against": ms / backbone_ms}
 
 
-def beyond(metrics_dir: Path) -> Record | None:
+def beyond(study: Study, metrics_dir: Path) -> Record | None:
     """The two tables; None where there is nothing beside one training of the paper's variants.
 
     models: one row a model, against LEAN; steps: one row for each that comes after another;
     retrained: `plus` less each model with LEAN's own network that was trained in another way.
     """
-    study = read_study(metrics_dir)
     models = study.models
     seeds = max((len(model.runs) for model in models.values()), default=0)
     if set(models) <= set(VARIANTS) and seeds < 2:
@@ -117,7 +116,6 @@ def beyond(metrics_dir: Path) -> Record | None:
         "notes": notes.read_text("utf-8").split("\n\n")
         if notes.is_file() and not study.left_out
         else [],
-        "left_out": len(study.left_out),
         "timing_noise": _timing_noise(models.values()),
         "elsewhere": _elsewhere(models.values()),
         "LEAN": LEAN,
@@ -156,9 +154,9 @@ def _timing_noise(models: Iterable[Model]) -> float | None:
     return max(spreads, default=None)
 
 
-def means(metrics_dir: Path) -> dict[str, Record]:
+def means(metrics_dir: Path, settings: Settings) -> dict[str, Record]:
     """Of each model, its mAP over seeds."""
-    models = read_study(metrics_dir).models.values()
+    models = read_study(metrics_dir, settings).models.values()
     return {model.name: mean_with_interval([run.mean_ap for run in model.runs]) for model in models}
 
 

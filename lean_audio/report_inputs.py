@@ -14,6 +14,7 @@ from lean_audio.errors import LeanError
 
 Record = Mapping[str, Any]
 Table = list[dict[str, Any]]  # rows of a CSV file, cells as text
+Settings = Mapping[str, str]  # model -> SHA-256 of its settings in this params file
 VARIANTS = tuple(row.variant for row in paper.ABLATION)
 
 
@@ -31,7 +32,9 @@ PROVENANCE = Source(
     "dataset.clips.val dataset.clips.eval dataset.clips.set_aside yamnet.source yamnet.handle "
     "yamnet.trained yamnet.savedmodel_sha256 yamnet.weights_sha256 data_sha256",
 )
-TRAINING = Source("train", "epochs learning_rate batch_size seed settings_sha256 backend")
+TRAINING = Source(
+    "train", "epochs learning_rate batch_size seed settings_sha256 data_sha256 backend"
+)
 REPEAT = Source(  # and `backend`, but for the oldest
     "repeat", "model seed mAP val_mAP best_epoch parameters settings_sha256 data_sha256"
 )
@@ -125,24 +128,47 @@ def read_table(path: Path, source: Source) -> Table:
     return list(rows)
 
 
-def read_summary(metrics_dir: Path) -> Summary:
-    """Read provenance and metrics alone: of the paper's five and of all other variants."""
-    others = {path.name.removesuffix(".classes.csv") for path in metrics_dir.glob("*.classes.csv")}
-    names = (*VARIANTS, *sorted(others - set(VARIANTS)))
+def belongs(facts: Record, model: str, settings: Settings, provenance: Record) -> bool:
+    """Whether a training has the settings of this params file and was on the data reported."""
+    return (facts["settings_sha256"], facts["data_sha256"]) == (
+        settings.get(model),
+        provenance["data_sha256"],
+    )
+
+
+def read_summary(metrics_dir: Path, settings: Settings) -> Summary:
+    """Read provenance and metrics alone: of the paper's five, and of those others that belong here.
+
+    settings: SHA-256 of each model's in this params file.
+    Raises LeanError where one of the five was trained on other data or by other settings.
+    """
+    provenance = read_record(metrics_dir / "provenance.json", PROVENANCE)
+
+    def is_own(name: str) -> bool:
+        facts = read_record(metrics_dir / f"{name}.training.json", TRAINING)
+        return belongs(facts, name, settings, provenance)
+
+    if stale := [name for name in VARIANTS if not is_own(name)]:
+        raise LeanError(
+            f"{metrics_dir}: {', '.join(stale)} was trained on other data or by other settings "
+            "than those of this run: `dvc repro` trains it anew"
+        )
+    found = {path.name.removesuffix(".classes.csv") for path in metrics_dir.glob("*.classes.csv")}
+    names = (*VARIANTS, *sorted(name for name in found - set(VARIANTS) if is_own(name)))
     return Summary(
-        provenance=read_record(metrics_dir / "provenance.json", PROVENANCE),
+        provenance=provenance,
         metrics={name: read_record(metrics_dir / f"{name}.json", METRICS) for name in names},
     )
 
 
-def read_measured(metrics_dir: Path) -> Measured:
+def read_measured(metrics_dir: Path, settings: Settings) -> Measured:
     """Read one dataset's metrics; LeanError where a file, a key or a column is missing."""
 
     def tables(kind: str, source: Source) -> dict[str, Table]:
         names = summary.metrics
         return {name: read_table(metrics_dir / f"{name}.{kind}.csv", source) for name in names}
 
-    summary = read_summary(metrics_dir)
+    summary = read_summary(metrics_dir, settings)
     return Measured(
         provenance=summary.provenance,
         metrics=summary.metrics,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lean_audio.errors import LeanError
 from lean_audio.report_inputs import (
     HISTORY,
     METRICS,
@@ -18,6 +17,8 @@ from lean_audio.report_inputs import (
     TRAINING,
     VARIANTS,
     Record,
+    Settings,
+    belongs,
     number,
     read_record,
     read_table,
@@ -45,7 +46,6 @@ class Model:
     """A variant or an ingredient. after, change: the model it differs from, and how."""
 
     name: str
-    settings: str  # SHA-256 of network and recipe
     parameters: int = 0
     after: str = ""
     change: str = ""
@@ -55,36 +55,32 @@ class Model:
 
 @dataclass(frozen=True)
 class Study:
-    """left_out: files of trainings on other data than the provenance tells of."""
+    """left_out: trainings on other data, by other settings, or of models not in params.yaml."""
 
     models: Mapping[str, Model]
     left_out: Sequence[str]
 
 
-def read_study(metrics_dir: Path) -> Study:
+def read_study(metrics_dir: Path, settings: Settings) -> Study:
     """Models by name: the paper's five first, then the others, each after the one it comes from.
 
-    Raises LeanError where one model was trained by several recipes.
+    settings: SHA-256 of each model's in this params file.
     """
-    data = read_record(metrics_dir / "provenance.json", PROVENANCE)["data_sha256"]
+    provenance = read_record(metrics_dir / "provenance.json", PROVENANCE)
     models: dict[str, Model] = {}
     left_out = []
-    for path, name, run, facts in (*_main_runs(metrics_dir), *_study_runs(metrics_dir / "study")):
-        if facts.get("data_sha256", data) != data:
-            left_out.append(path.name)
+    for name, run, facts in (*_main_runs(metrics_dir), *_study_runs(metrics_dir / "study")):
+        if not belongs(facts, name, settings, provenance):
+            left_out.append(f"{name} (seed {run.seed})")
             continue
-        model = models.setdefault(name, Model(name, settings=facts["settings_sha256"]))
-        if model.settings != facts["settings_sha256"]:
-            raise LeanError(
-                f"{path}: {name} was trained with other settings than with seed "
-                f"{model.runs[0].seed}; train it again with seed {run.seed}, or delete the file"
-            )
+        model = models.setdefault(name, Model(name))
         model.parameters = facts["parameters"]
         model.after, model.change = facts.get("after", ""), facts.get("change", "")
         if run.seed not in [other.seed for other in model.runs]:
             model.runs.append(run)
     for name, model in models.items():
-        model.cost = _read_cost(metrics_dir / "study" / f"{name}.cost.json", data)
+        cost = metrics_dir / "study" / f"{name}.cost.json"
+        model.cost = _read_cost(cost, provenance["data_sha256"])
     return Study({name: models[name] for name in _in_order(models)}, left_out)
 
 
@@ -94,7 +90,7 @@ def _read_cost(path: Path, data: str) -> Record | None:
     return cost if cost.get("data_sha256") == data else None
 
 
-def _main_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
+def _main_runs(folder: Path) -> Iterator[tuple[str, Run, Record]]:
     for path in sorted(folder.glob("*.resampled.csv")):
         name = path.name.removesuffix(".resampled.csv")
         metrics = read_record(folder / f"{name}.json", METRICS)
@@ -103,15 +99,15 @@ def _main_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
         best = max(number(row["val_mAP"]) or 0.0 for row in history)
         if metrics["mAP"] is not None:
             facts = {**training, **metrics}
-            yield path, name, _run(facts, best, path), facts
+            yield name, _run(facts, best, path), facts
 
 
-def _study_runs(folder: Path) -> Iterator[tuple[Path, str, Run, Record]]:
+def _study_runs(folder: Path) -> Iterator[tuple[str, Run, Record]]:
     for table in sorted(folder.glob("*.resampled.csv")):
         path = table.with_name(table.name.replace(".resampled.csv", ".json"))
         facts = read_record(path, REPEAT)
         if facts["mAP"] is not None:
-            yield path, facts["model"], _run(facts, facts["val_mAP"], table), facts
+            yield facts["model"], _run(facts, facts["val_mAP"], table), facts
 
 
 def _run(facts: Record, val_map: float, table: Path) -> Run:

@@ -9,7 +9,7 @@ from lean_audio.report import render
 def main() -> None:
     params = load_params()
     paths = params.paths
-    render(paths.metrics, paths.examples, paths.report, params.attention)
+    render(paths.metrics, paths.examples, paths.report, params.attention, params.settings_sha256)
     disown(paths.metrics)  # an experiment on another dataset would delete them
     print(f"report: {paths.report / 'index.html'}")
 

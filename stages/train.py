@@ -1,4 +1,4 @@
-"""Train one ablation variant on cached features, and score the evaluation clips with it."""
+"""Train one variant on cached features, and score the evaluation clips with it."""
 
 import sys
 from functools import partial
@@ -10,6 +10,7 @@ from lean_audio.errors import run_stage
 from lean_audio.files import write_csv, write_json
 from lean_audio.live import follow
 from lean_audio.params import load_params
+from lean_audio.provenance import data_sha256
 from lean_audio.scoring import save_scores
 from lean_audio.strategy import is_chief
 from lean_audio.training import train
@@ -18,21 +19,21 @@ from lean_audio.training import train
 def main(variant: str) -> None:
     params = load_params()
     model, settings, paths = params.variant(variant), params.recipe(variant), params.paths
-    backbone = load_backbone(params.backbone, params.embed.mean_normalization)
-    size, vocabulary = params.evaluate.batch_size, load_dataset(paths.clips).vocabulary
-    opened = partial(open_examples, paths.audio, paths.embeddings, vocabulary=vocabulary)
+    normalized, size = params.embed.mean_normalization, params.evaluate.batch_size
+    backbone = load_backbone(params.backbone, normalized)
+    labels = load_dataset(paths.clips).vocabulary
+    opened = partial(open_examples, paths.audio, paths.embeddings, vocabulary=labels)
     data = (opened("train"), opened("val"), settings, backbone, paths.yamnet)
     work = partial(train, model, *data, seed=params.seed, score_batch_size=size)
     if not is_chief(settings.strategy):
-        work()  # for the chief, which writes what comes out
-        return
+        return work()  # for the chief, which writes what comes out
     with follow(params, variant) as live:
-        run = work(callbacks=[live])
-        run.save_weights(paths.weights(variant))
+        (run := work(callbacks=[live])).save_weights(paths.weights(variant))
         save_scores(paths.scores(variant), run.model, opened("eval"), size)
     write_csv(paths.metrics / f"{variant}.history.csv", run.history)
-    facts = {"seed": params.seed} | settings.model_dump() | run.facts | model.about(settings)
-    write_json(paths.metrics / f"{variant}.training.json", facts)
+    data_hash = data_sha256(paths.clips, paths.audio, paths.yamnet, normalized)
+    facts = {"seed": params.seed, "data_sha256": data_hash} | model.about(settings) | run.facts
+    write_json(paths.metrics / f"{variant}.training.json", settings.model_dump() | facts)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,11 @@ DATASET = json.loads("""{
 HASHES = {"savedmodel_sha256": None, "weights_sha256": "abab"}
 YAMNET = {"source": "path", "handle": "my-yamnet", "parameters": 3217344} | HASHES
 TRAINING = {"epochs": 3, "learning_rate": 0.0001, "batch_size": 64, "seed": 1}
-TRAINING |= {"settings_sha256": "5" * 64, "backend": "tensorflow"}
-DATA_SHA256 = "d" * 64
+DATA_SHA256, SETTINGS_SHA256 = "d" * 64, "5" * 64
+TRAINING |= {"settings_sha256": SETTINGS_SHA256, "data_sha256": DATA_SHA256}
+TRAINING |= {"backend": "tensorflow"}
+MODELS = (*report.VARIANTS, "plus", "rectified", "close", "recipe", "longer")
+SETTINGS = dict.fromkeys(MODELS, SETTINGS_SHA256)  # of this params file
 WRITERS = {
     "provenance.json": "embed",
     "yamnet.training.json": "train",
@@ -62,6 +65,7 @@ def write_variant(
 ) -> None:
     """like: the variant whose APs it has, if not its own."""
     (folder / f"{variant}.json").write_text(json.dumps(metrics))
+    (folder / f"{variant}.training.json").write_text(json.dumps(TRAINING))
     scores = [(label, ap, 0.9, 3, TRAIN_CLIPS[label]) for label, ap in APS[like or variant].items()]
     scores.append(WITHOUT_POSITIVES)
     write_csv(folder / f"{variant}.classes.csv", "label,AP,AUC,positives,train_clips", scores)
@@ -80,7 +84,6 @@ def make_metrics(folder: Path, name: str, synthetic: bool, trained: bool) -> Pat
         "data_sha256": DATA_SHA256,
     }
     (folder / "provenance.json").write_text(json.dumps(provenance))
-    (folder / "yamnet.training.json").write_text(json.dumps(TRAINING))
     for variant in report.VARIANTS:
         flags = {"synthetic": synthetic, "yamnet_trained": trained}
         write_variant(folder, variant, METRICS | flags)
@@ -128,7 +131,7 @@ def make_run(folder: Path, name: str, synthetic: bool, trained: bool) -> Path:
 
 def render(metrics_dir: Path, out_dir: Path, attention: report.Attention = "bahdanau") -> Path:
     examples = metrics_dir.parent / f"{metrics_dir.name}-examples"
-    report.render(metrics_dir, examples, out_dir, attention)
+    report.render(metrics_dir, examples, out_dir, attention, SETTINGS)
     return out_dir
 
 

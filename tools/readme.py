@@ -4,7 +4,9 @@ from pathlib import Path
 
 from lean_audio.errors import LeanError, run_stage
 from lean_audio.files import write_text
+from lean_audio.params import load_params
 from lean_audio.report import results_table
+from lean_audio.report_inputs import Settings
 
 README = Path("README.md")
 METRICS_DIRS = (Path("metrics/demo"), Path("metrics/folder"))
@@ -20,11 +22,12 @@ def replace_results(readme: str, table: str) -> str:
     return f"{before}{START}\n\n{table}\n{END}{after}"
 
 
-def main() -> None:
+def main(settings: Settings) -> None:
     """Replace the block in place, from the repository root."""
     readme = README.read_text(encoding="utf-8")
-    write_text(README, replace_results(readme, results_table(METRICS_DIRS)))
+    table = results_table(METRICS_DIRS, settings)
+    write_text(README, replace_results(readme, table))
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(lambda: main(load_params().settings_sha256))

@@ -22,6 +22,7 @@ DERIVED = {
     "quantized": {"attention", "quantize.variant"},
     "model": {"variants", "ingredients"},
     "recipe": {"train"},
+    "settings_sha256": {"variants", "ingredients", "train"},
 }
 VARIANT = {"examples": "variants.joint-${attention}", "quantize": "variants"}
 SCRIPTS = {"ingredient": "repeat"}  # one script for two stages

@@ -10,6 +10,7 @@ from report_data import (
     APS,
     ASIDE,
     DATASET,
+    SETTINGS,
     WRITERS,
     change_json,
     make_metrics,
@@ -179,12 +180,12 @@ def test_a_missing_or_empty_file_is_named_with_its_stage(demo: Path, name: str, 
 def test_an_absent_key_is_named(demo: Path):
     change_json(demo / "provenance.json", dataset=DATASET | {"name": "demo"})
     with pytest.raises(LeanError, match=r"provenance\.json lacks dataset\.synthetic:"):
-        report.results_table([demo])
+        report.results_table([demo], SETTINGS)
 
 
 def test_results_table_sets_every_dataset_beside_the_paper(demo: Path, tmp_path: Path):
     folder = make_metrics(tmp_path / "folder", "sounds", synthetic=False, trained=True)
-    header, _, *rows = report.results_table([demo, folder]).splitlines()
+    header, _, *rows = report.results_table([demo, folder], SETTINGS).splitlines()
     assert header.endswith("| mAP, ours: demo (synthetic, untrained YAMNet) | mAP, ours: sounds |")
     assert rows[4] == "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 | 0.5123 |"
     assert len(rows) == 5
@@ -196,9 +197,9 @@ def test_readme_block_is_replaced_idempotently_and_must_exist(
     make_metrics(demo.parent / "folder", "folder", synthetic=False, trained=True)
     monkeypatch.chdir(tmp_path)
     (path := Path("README.md")).write_text(f"# LEAN\n{readme.START}\nstale\n{readme.END}\nend\n")
-    readme.main()
+    readme.main(SETTINGS)
     once = path.read_text()
-    readme.main()
+    readme.main(SETTINGS)
     assert path.read_text() == once
     assert once.startswith(f"# LEAN\n{readme.START}\n\n| variant |")
     assert once.endswith(f"|\n\n{readme.END}\nend\n") and "stale" not in once
