@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.tools import report, seconds
-from lean_audio.audio import read_clip
+from lean_audio.audio.decode import read_clip
 
 CLIPS, CLIP_S, RATE_HZ = 30, 30, 44_100
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from benchmarks.memory import run_yamnet
 from benchmarks.tools import ALL_CORES, bracketed, report, seconds, store_noise
-from lean_audio.audio import SAMPLE_RATE_HZ
-from lean_audio.embedder import embed
-from lean_audio.embeddings import LAYOUT_FILE
+from lean_audio.audio.decode import SAMPLE_RATE_HZ
+from lean_audio.backbones.yamnet import build_yamnet
+from lean_audio.config.params import load_params
+from lean_audio.features.cache import LAYOUT_FILE
+from lean_audio.features.embed import embed
 from lean_audio.files import read_json
-from lean_audio.params import load_params
-from lean_audio.yamnet import build_yamnet
 
 CLIPS, CLIP_S, HOP_S = 10, 1200.0, 0.1  # about 120,000 chunks, a third of FSD50K's
 PATCHES, LONG_S, CALLS = 4096, 1200, 600

@@ -16,13 +16,13 @@ import keras
 import numpy as np
 
 from benchmarks.tools import LABELS, in_process, report
-from lean_audio.backbone import EMBEDDING
+from lean_audio.audio.chunking import CHUNK_SAMPLES
+from lean_audio.backbones.base import EMBEDDING
+from lean_audio.backbones.yamnet import BACKBONE
+from lean_audio.config.params import load_params
 from lean_audio.model import build_head
-from lean_audio.params import load_params
-from lean_audio.strategy import make_deterministic
-from lean_audio.training import trainee
-from lean_audio.views import CHUNK_SAMPLES
-from lean_audio.yamnet import BACKBONE
+from lean_audio.training.fit import trainee
+from lean_audio.training.strategy import make_deterministic
 
 FIRST_BATCH, LAST_BATCH = 64, 65_536
 GROWTH = 4

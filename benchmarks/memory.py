@@ -10,11 +10,11 @@ import numpy as np
 import soundfile
 
 from benchmarks.tools import report
-from lean_audio.backbone import load_backbone
-from lean_audio.batches import open_examples
-from lean_audio.datasets import Dataset, load_dataset, read_layout
-from lean_audio.params import load_params
-from lean_audio.sections import Yamnet
+from lean_audio.backbones.base import load_backbone
+from lean_audio.config.params import load_params
+from lean_audio.config.schema import Yamnet
+from lean_audio.datasets.layout import Dataset, load_dataset, read_layout
+from lean_audio.training.batches import open_examples
 
 CLIPS, CLIP_S, TIMES = 300, 3.0, 10
 
@@ -43,8 +43,8 @@ def read_sounds(folder: Path) -> None:
 
 
 def run_yamnet(folder: Path) -> None:
-    from lean_audio.export import write_embedder
-    from lean_audio.pretrained import obtain
+    from lean_audio.backbones.weights import obtain
+    from lean_audio.device.export import write_embedder
 
     params = load_params()
     backbone = load_backbone(params.backbone, False)
@@ -54,7 +54,7 @@ def run_yamnet(folder: Path) -> None:
 
 
 def run_prepare(folder: Path) -> None:
-    from lean_audio.preparation import prepare
+    from lean_audio.features.prepare import prepare
 
     dataset: Dataset = load_dataset(folder / "clips")
     set_aside = folder / "set_aside.csv"
@@ -62,13 +62,13 @@ def run_prepare(folder: Path) -> None:
 
 
 def run_embed(folder: Path) -> None:
-    from lean_audio.embedder import embed
+    from lean_audio.features.embed import embed
 
     embed(folder / "audio", folder / "yamnet", folder / "embeddings", load_params().embed, 2)
 
 
 def run_train(folder: Path) -> None:
-    from lean_audio.training import train
+    from lean_audio.training.fit import train
 
     params = load_params()
     training, validation = (

@@ -17,8 +17,8 @@ import psutil
 import soundfile
 
 from benchmarks.memory import read_sounds, run_yamnet
-from lean_audio.audio import SAMPLE_RATE_HZ
-from lean_audio.datasets import SPLITS
+from lean_audio.audio.decode import SAMPLE_RATE_HZ
+from lean_audio.datasets.layout import SPLITS
 from lean_audio.files import write_csv
 
 CLIPS, TIMES = 50_000, 10

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lean_audio.audio import SAMPLE_RATE_HZ
-from lean_audio.chunks import index_chunks, save_tables, shard_path
-from lean_audio.datasets import SPLITS
+from lean_audio.audio.decode import SAMPLE_RATE_HZ
+from lean_audio.datasets.layout import SPLITS
+from lean_audio.features.chunks import index_chunks, save_tables, shard_path
 
 ALL_CORES = {"TF_NUM_INTRAOP_THREADS": "0"}  # TensorFlow's own default, for the alternatives
 LABELS = tuple(f"label{number}" for number in range(200))

@@ -10,14 +10,14 @@ import keras
 import numpy as np
 
 from benchmarks.tools import ALL_CORES, LABELS, bracketed, report, store_noise
-from lean_audio.backbone import EMBEDDING
-from lean_audio.batches import Examples, ShuffledBatches, open_examples
-from lean_audio.embeddings import LAYOUT_FILE, shard_path
+from lean_audio.backbones.base import EMBEDDING
+from lean_audio.backbones.yamnet import BACKBONE
+from lean_audio.config.params import load_params
+from lean_audio.features.cache import LAYOUT_FILE, shard_path
 from lean_audio.files import write_json
 from lean_audio.model import build_head
-from lean_audio.params import load_params
-from lean_audio.strategy import make_deterministic
-from lean_audio.yamnet import BACKBONE
+from lean_audio.training.batches import Examples, ShuffledBatches, open_examples
+from lean_audio.training.strategy import make_deterministic
 
 CLIPS, CLIP_S, EPOCHS = 320, 10.0, 4
 SHARD_CHUNKS = 2048

@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from lean_audio.backbone import EMBEDDING, Backbone
+from lean_audio.backbones.base import EMBEDDING, Backbone
+from lean_audio.backbones.logmel import BANDS, FRAMES, LogMel
 from lean_audio.errors import LeanError
-from lean_audio.logmel import BANDS, FRAMES, LogMel
 
 FILTERS = {"block_1": 32, "block_2": 64, "block_3": 128}
 WEIGHTS = "small.weights.h5"

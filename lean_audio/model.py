@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import layers, ops
 
-from lean_audio.backbone import EMBEDDING, MAXIMUM, Backbone, layer_of
-from lean_audio.sections import Variant
-from lean_audio.views import CHUNK_SAMPLES
+from lean_audio.audio.chunking import CHUNK_SAMPLES
+from lean_audio.backbones.base import EMBEDDING, MAXIMUM, Backbone, layer_of
+from lean_audio.config.schema import Variant
 
 FRAME_SAMPLES = 400  # 25 ms, no overlap
 BACKBONE_LAYER = "backbone"

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from lean_audio.audio import SAMPLE_RATE_HZ, to_float
+from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
+from lean_audio.audio.decode import SAMPLE_RATE_HZ, to_float
 from lean_audio.errors import LeanError
-from lean_audio.runtime import Runtime
-from lean_audio.views import CHUNK_SAMPLES, chunk_views
+from lean_audio.tflite.runtime import Runtime
 
 CARD_KEYS = {"thresholds", "hop_s", "tail", "resampler"}  # what the command line cannot do without
 

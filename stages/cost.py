@@ -2,14 +2,14 @@
 
 import sys
 
-from lean_audio.backbone import load_backbone
-from lean_audio.chunks import open_chunks
-from lean_audio.cost import measure_cost
-from lean_audio.datasets import load_dataset
+from lean_audio.backbones.base import load_backbone
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import load_dataset
+from lean_audio.device.cost import measure_cost
 from lean_audio.errors import run_stage
+from lean_audio.features.chunks import open_chunks
+from lean_audio.features.provenance import data_sha256
 from lean_audio.files import write_json
-from lean_audio.params import load_params
-from lean_audio.provenance import data_sha256
 
 
 def main(name: str) -> None:

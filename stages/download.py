@@ -1,10 +1,10 @@
 """Bring the dataset here: generate it, read the user's folder or fetch FSD50K; hash every clip."""
 
-from lean_audio.datasets import Dataset, read_layout
-from lean_audio.demo import generate
+from lean_audio.config.params import Params, load_params
+from lean_audio.datasets.demo.generate import generate
+from lean_audio.datasets.fsd50k import fetch_archives, read_archives
+from lean_audio.datasets.layout import Dataset, read_layout
 from lean_audio.errors import run_stage
-from lean_audio.fsd50k import fetch_archives, read_archives
-from lean_audio.params import Params, load_params
 
 
 def bring(params: Params) -> Dataset:

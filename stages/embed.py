@@ -1,12 +1,12 @@
 """Compute the YAMNet embedding of every chunk once; record what the numbers will rest on."""
 
-from lean_audio.datasets import load_dataset
-from lean_audio.embedder import embed
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import load_dataset
 from lean_audio.errors import run_stage
+from lean_audio.features.embed import embed
+from lean_audio.features.provenance import data_sha256, describe
 from lean_audio.files import write_json
 from lean_audio.notices import print_notices
-from lean_audio.params import load_params
-from lean_audio.provenance import data_sha256, describe
 
 
 def main() -> None:

@@ -4,13 +4,13 @@ import sys
 
 import numpy as np
 
-from lean_audio.chunks import open_chunks
-from lean_audio.datasets import load_dataset
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import load_dataset
 from lean_audio.errors import run_stage
-from lean_audio.evaluation import evaluate
+from lean_audio.evaluation.evaluate import evaluate
+from lean_audio.features.chunks import open_chunks
 from lean_audio.files import read_json, write_json
 from lean_audio.notices import print_notices
-from lean_audio.params import load_params
 
 
 def main(variant: str) -> None:

@@ -4,13 +4,13 @@ import shutil
 
 import numpy as np
 
-from lean_audio.datasets import load_dataset
-from lean_audio.device import measure, summary
-from lean_audio.device_scoring import PARTS_FOLDER, all_clips
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import load_dataset
+from lean_audio.device.measure import measure, summary
+from lean_audio.device.score import PARTS_FOLDER, all_clips
 from lean_audio.errors import run_stage
 from lean_audio.files import read_json, whole, write_json
 from lean_audio.notices import print_notices
-from lean_audio.params import load_params
 
 
 def main() -> None:

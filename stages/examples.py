@@ -1,11 +1,11 @@
 """Show a few evaluation clips, drawn by chance, and what the headlined variant makes of them."""
 
-from lean_audio.backbone import load_backbone
-from lean_audio.batches import open_examples
-from lean_audio.datasets import load_dataset
+from lean_audio.backbones.base import load_backbone
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import load_dataset
 from lean_audio.errors import run_stage
-from lean_audio.examples import Trained, write_examples
-from lean_audio.params import load_params
+from lean_audio.evaluation.examples import Trained, write_examples
+from lean_audio.training.batches import open_examples
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Decode, mix down and resample every clip once; index its chunks; set bad clips aside."""
 
-from lean_audio.datasets import load_dataset
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import load_dataset
 from lean_audio.errors import run_stage
-from lean_audio.params import load_params
-from lean_audio.preparation import prepare
+from lean_audio.features.prepare import prepare
 
 
 def main() -> None:

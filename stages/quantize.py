@@ -1,11 +1,11 @@
 """Make one waveform-in .tflite a scheme out of the headlined variant."""
 
-from lean_audio.datasets import load_dataset
-from lean_audio.device_scoring import all_clips
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import load_dataset
+from lean_audio.device.quantize import Source, describe, make_files
+from lean_audio.device.score import all_clips
 from lean_audio.errors import run_stage
 from lean_audio.files import read_json, write_csv, write_json
-from lean_audio.params import load_params
-from lean_audio.quantize import Source, describe, make_files
 
 
 def main() -> None:

@@ -2,13 +2,13 @@
 
 import sys
 
-from lean_audio.backbone import load_backbone
-from lean_audio.batches import open_examples
-from lean_audio.datasets import SPLITS, load_dataset
+from lean_audio.backbones.base import load_backbone
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import SPLITS, load_dataset
 from lean_audio.errors import run_stage
-from lean_audio.params import load_params
-from lean_audio.provenance import data_sha256
-from lean_audio.study import Settings, study
+from lean_audio.features.provenance import data_sha256
+from lean_audio.training.batches import open_examples
+from lean_audio.training.study import Settings, study
 
 
 def main(chosen: str, seed: str) -> None:

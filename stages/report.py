@@ -1,9 +1,9 @@
 """Render the pages from what the other stages measured."""
 
+from lean_audio.config.params import load_params
 from lean_audio.errors import run_stage
 from lean_audio.files import disown
-from lean_audio.params import load_params
-from lean_audio.report import render
+from lean_audio.report.render import render
 
 
 def main() -> None:

@@ -3,17 +3,17 @@
 import sys
 from functools import partial
 
-from lean_audio.backbone import load_backbone
-from lean_audio.batches import open_examples
-from lean_audio.datasets import load_dataset
+from lean_audio.backbones.base import load_backbone
+from lean_audio.config.params import load_params
+from lean_audio.datasets.layout import load_dataset
 from lean_audio.errors import run_stage
+from lean_audio.features.provenance import data_sha256
 from lean_audio.files import write_csv, write_json
-from lean_audio.live import follow
-from lean_audio.params import load_params
-from lean_audio.provenance import data_sha256
-from lean_audio.scoring import save_scores
-from lean_audio.strategy import is_chief
-from lean_audio.training import train
+from lean_audio.tracking.live import follow
+from lean_audio.training.batches import open_examples
+from lean_audio.training.fit import train
+from lean_audio.training.scoring import save_scores
+from lean_audio.training.strategy import is_chief
 
 
 def main(variant: str) -> None:

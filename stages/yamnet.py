@@ -1,10 +1,10 @@
 """Obtain the backbone's weights and say where they came from; make of them what embeds chunks."""
 
-from lean_audio.backbone import load_backbone
+from lean_audio.backbones.base import load_backbone
+from lean_audio.backbones.weights import obtain
+from lean_audio.config.params import load_params
+from lean_audio.device.export import write_embedder
 from lean_audio.errors import run_stage
-from lean_audio.export import write_embedder
-from lean_audio.params import load_params
-from lean_audio.pretrained import obtain
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from helpers import ROOT, write_layout
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
-from lean_audio.params import Params, load_params
+from lean_audio.config.params import Params, load_params
 
 settings.register_profile("untimed", deadline=None)  # other tests run beside it
 settings.load_profile("untimed")
@@ -73,7 +73,7 @@ def params() -> Params:
 
 @pytest.fixture(scope="session")
 def backbone(params):
-    from lean_audio.backbone import load_backbone
+    from lean_audio.backbones.base import load_backbone
 
     return load_backbone(params.backbone, mean_normalization=False)
 

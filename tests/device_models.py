@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lean_audio.device_scoring import Clips
-from lean_audio.quantize import Card, write_file
+from lean_audio.device.quantize import Card, write_file
+from lean_audio.device.score import Clips
 
 LABELS = tuple(f"Sound_{number}" for number in range(7))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from lean_audio.demo import generate
+from lean_audio.datasets.demo.generate import generate
 
 LICENCES = (
     "http://creativecommons.org/publicdomain/zero/1.0/",

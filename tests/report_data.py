@@ -10,7 +10,7 @@ import matplotlib.image
 import numpy as np
 import soundfile
 
-from lean_audio import report
+from lean_audio.report import render as report
 
 LABELS = ("Bark", "Purr", "Rain", "Wind", "Hum|x")
 APS: dict[str, dict[str, float]] = {

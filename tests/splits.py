@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from helpers import clip_table
 
-from lean_audio.backbone import EMBEDDING, PROVENANCE_FILE, Provenance
-from lean_audio.batches import Examples
-from lean_audio.chunks import index_chunks, open_chunks, save_tables, shard_path
-from lean_audio.embeddings import LAYOUT_FILE, Embeddings
-from lean_audio.embeddings import shard_path as embeddings_path
+from lean_audio.backbones.base import EMBEDDING, PROVENANCE_FILE, Provenance
+from lean_audio.features.cache import LAYOUT_FILE, Embeddings
+from lean_audio.features.cache import shard_path as embeddings_path
+from lean_audio.features.chunks import index_chunks, open_chunks, save_tables, shard_path
 from lean_audio.files import write_json
+from lean_audio.training.batches import Examples
 
 VOCABULARY = ("Bark", "Dog")
 SHARD_CHUNKS = 4

@@ -13,14 +13,14 @@ import keras
 import numpy as np
 from splits import frozen, store
 
-from lean_audio.batches import Examples, ShuffledBatches
+from lean_audio.backbones.yamnet import BACKBONE
+from lean_audio.config.params import load_params
 from lean_audio.errors import LeanError
 from lean_audio.model import build_head
-from lean_audio.params import load_params
-from lean_audio.scoring import score_clips
-from lean_audio.strategy import fit
-from lean_audio.training import train
-from lean_audio.yamnet import BACKBONE
+from lean_audio.training.batches import Examples, ShuffledBatches
+from lean_audio.training.fit import train
+from lean_audio.training.scoring import score_clips
+from lean_audio.training.strategy import fit
 
 LABELS = [("Dog",), ("Bark", "Dog"), (), ("Bark",)] * 6
 LENGTHS = [9000, 30000, 20000, 16000] * 6  # 42 chunks

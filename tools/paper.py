@@ -3,11 +3,11 @@
 import pandas as pd
 
 from benchmarks.scale import CORPORA, RESULTS, seconds_for
+from lean_audio.config.params import Params, load_params
+from lean_audio.config.paths import Paths
+from lean_audio.datasets.fsd50k import check_space, disk_needed
 from lean_audio.errors import LeanError, run_stage
-from lean_audio.fsd50k import check_space, disk_needed
-from lean_audio.params import Params, load_params
-from lean_audio.paths import Paths
-from lean_audio.workers import count_workers
+from lean_audio.parallel.pool import count_workers
 
 LINE_MB_S = 10  # an example: nobody knows the user's
 HEARD = ("joint-none", "joint-affinity", "joint-bahdanau")  # the variants that take the time

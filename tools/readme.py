@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from lean_audio.config.params import load_params
 from lean_audio.errors import LeanError, run_stage
 from lean_audio.files import write_text
-from lean_audio.params import load_params
-from lean_audio.report import results_table
-from lean_audio.report_inputs import Settings
+from lean_audio.report.inputs import Settings
+from lean_audio.report.render import results_table
 
 README = Path("README.md")
 METRICS_DIRS = (Path("metrics/demo"), Path("metrics/folder"))

@@ -4,7 +4,7 @@ import os
 import sys
 
 from lean_audio.errors import LeanError, run_stage
-from lean_audio.store import repository_root, store_uri
+from lean_audio.tracking.store import repository_root, store_uri
 
 
 def main(port: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from report_data import APS, LABELS, TRAIN_CLIPS
 
-from lean_audio import report_classes
-from lean_audio.report import VARIANTS, fixed, signed
+from lean_audio.report import classes as report_classes
+from lean_audio.report.render import VARIANTS, fixed, signed
 
 Open = Callable[..., Page]
 PHONE = {"width": 360, "height": 740}

@@ -10,8 +10,8 @@ from device_models import LABELS, Made, write
 
 @pytest.fixture(scope="session")
 def yamnet_folder(tmp_path_factory, backbone) -> Path:
-    from lean_audio.pretrained import obtain
-    from lean_audio.sections import Yamnet
+    from lean_audio.backbones.weights import obtain
+    from lean_audio.config.schema import Yamnet
 
     folder = tmp_path_factory.mktemp("yamnet")
     untrained = Yamnet(source="untrained", hub_url="", silence_s=1, deadline_s=1, seed=1)
@@ -24,10 +24,10 @@ def make_tagger(tmp_path_factory, params, backbone, yamnet_folder):
     """variant -> Made, with the float32 file without metadata as bare.tflite."""
     import keras
 
-    from lean_audio.export import export_tagger
-    from lean_audio.logmel import LogMel
+    from lean_audio.backbones.logmel import LogMel
+    from lean_audio.backbones.weights import load_pretrained
+    from lean_audio.device.export import export_tagger
     from lean_audio.model import build_head, with_layers
-    from lean_audio.pretrained import load_pretrained
 
     @cache
     def make(name: str) -> Made:

@@ -12,13 +12,13 @@ from ai_edge_litert import schema_py_generated as tflite
 from ai_edge_litert.interpreter import Interpreter
 from device_models import LABELS, write
 
+from lean_audio.config.schema import Scheme
+from lean_audio.device.quantize import Apart
+from lean_audio.device.recipes import BASE, GROUPS, MIXES, groups_of, quantize
 from lean_audio.errors import LeanError
 from lean_audio.model import build_head
-from lean_audio.quantize import Apart
-from lean_audio.recipes import BASE, GROUPS, MIXES, groups_of, quantize
-from lean_audio.runtime import Runtime
-from lean_audio.sections import Scheme
-from lean_audio.tflite_file import read_flatbuffer
+from lean_audio.tflite.file import read_flatbuffer
+from lean_audio.tflite.runtime import Runtime
 
 TOLERANCE: dict[Scheme, float] = {  # of a score in [0, 1], for random weights
     "float32": 1e-4,

@@ -9,13 +9,13 @@ import pandas as pd
 from device_models import LABELS, write
 from helpers import lean_audio
 
-from lean_audio.audio import read_clip, to_float
-from lean_audio.export import export_tagger
-from lean_audio.logmel import LogMel
+from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
+from lean_audio.audio.decode import read_clip, to_float
+from lean_audio.backbones.logmel import LogMel
+from lean_audio.backbones.weights import load_pretrained, obtain
+from lean_audio.config.schema import Yamnet
+from lean_audio.device.export import export_tagger
 from lean_audio.model import build_head
-from lean_audio.pretrained import load_pretrained, obtain
-from lean_audio.sections import Yamnet
-from lean_audio.views import CHUNK_SAMPLES, chunk_views
 
 
 def test_fifty_evaluation_clips(params, backbone, yamnet_savedmodel, real_sounds, tmp_path):

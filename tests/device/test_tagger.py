@@ -7,11 +7,11 @@ import pytest
 import soundfile
 from device_models import write
 
-from lean_audio.audio import read_clip, to_int16
+from lean_audio.audio.chunking import chunk_views
+from lean_audio.audio.decode import read_clip, to_int16
+from lean_audio.cli.pcm import read_pcm
 from lean_audio.errors import LeanError
-from lean_audio.pcm import read_pcm
 from lean_audio.tagger import Tagger, clip_scores
-from lean_audio.views import chunk_views
 
 
 def noise(samples: int) -> np.ndarray:

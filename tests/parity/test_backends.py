@@ -9,9 +9,9 @@ import pytest
 from processes import run
 from splits import VOCABULARY
 
+from lean_audio.backbones.yamnet import BACKBONE
+from lean_audio.config.params import load_params
 from lean_audio.model import build_head
-from lean_audio.params import load_params
-from lean_audio.yamnet import BACKBONE
 
 VARIANTS = load_params().variants
 CANCELLED = "score/bias"  # by the softmax: it hardly moves

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lean_audio.average_precision import mean_average_precision
-from lean_audio.metrics import d_prime, evaluate_scores, lwlrap
+from lean_audio.metrics.average_precision import mean_average_precision
+from lean_audio.metrics.summary import d_prime, evaluate_scores, lwlrap
 
 LABELS = ("a", "b", "c")
 # By hand, clips in the order of their scores. a: + - + -: AP (1/1 + 2/3) / 2, AUC 3/4.

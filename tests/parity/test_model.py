@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from docs import small_backbone
-from lean_audio.backbone import load_backbone
+from lean_audio.backbones.base import load_backbone
+from lean_audio.config.params import load_params
+from lean_audio.config.schema import Variant
 from lean_audio.errors import LeanError
 from lean_audio.model import (
     AffinityAttention,
@@ -16,8 +18,6 @@ from lean_audio.model import (
     count_parameters,
     with_layers,
 )
-from lean_audio.params import load_params
-from lean_audio.sections import Variant
 
 PARAMS = load_params()
 VARIANTS = PARAMS.variants

@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_hub as hub
 
-from lean_audio.audio import SAMPLE_RATE_HZ, read_clip, to_float, to_int16
-from lean_audio.embedder import open_embedder
-from lean_audio.export import write_embedder
-from lean_audio.logmel import PATCH_SAMPLES, LogMel, hann_window, mel_weights
-from lean_audio.pretrained import load_pretrained, obtain
-from lean_audio.sections import Yamnet
-from lean_audio.yamnet import build_yamnet
+from lean_audio.audio.decode import SAMPLE_RATE_HZ, read_clip, to_float, to_int16
+from lean_audio.backbones.logmel import PATCH_SAMPLES, LogMel, hann_window, mel_weights
+from lean_audio.backbones.weights import load_pretrained, obtain
+from lean_audio.backbones.yamnet import build_yamnet
+from lean_audio.config.schema import Yamnet
+from lean_audio.device.export import write_embedder
+from lean_audio.features.embed import open_embedder
 
 GOLDEN = Path(__file__).with_name("golden_log_mel.npz")
 TOLERANCE = 1e-4  # relative

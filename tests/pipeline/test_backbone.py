@@ -8,8 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from docs.small_backbone import BACKBONE, WEIGHTS, build
-from lean_audio.datasets import load_dataset
-from lean_audio.embeddings import Embeddings
+from lean_audio.datasets.layout import load_dataset
+from lean_audio.features.cache import Embeddings
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from conftest import Clone
 from helpers import write_layout
 
 from benchmarks.memory import run_yamnet
-from lean_audio.datasets import read_layout
+from lean_audio.datasets.layout import read_layout
 
 CLIPS, CLIP_S, RATE_HZ = 40, 20, 44_100
 FOLDERS = {"prepare": "audio", "embed": "embeddings"}

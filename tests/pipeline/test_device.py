@@ -14,10 +14,10 @@ import pytest
 import soundfile
 from helpers import lean_audio
 
-from lean_audio.average_precision import mean_average_precision
-from lean_audio.chunks import multi_hot
-from lean_audio.datasets import load_dataset
-from lean_audio.recipes import BASE
+from lean_audio.datasets.layout import load_dataset
+from lean_audio.device.recipes import BASE
+from lean_audio.features.chunks import multi_hot
+from lean_audio.metrics.average_precision import mean_average_precision
 from lean_audio.tagger import Tagger, read_card
 
 UNTRAINED_TOLERANCE = 2e-3  # random weights enlarge rounding; test_real.py has the trained ones
@@ -196,7 +196,7 @@ def test_the_only_model_here_is_found(finished, sound):
 
 
 def test_starting_up_imports_no_tensorflow_and_no_keras():
-    code = "import lean_audio.cli, lean_audio.plot, sys; print([m for m in sys.modules])"
+    code = "import lean_audio.cli.main, lean_audio.plot, sys; print([m for m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     modules = {name.split(".")[0] for name in eval(done.stdout)}  # noqa: S307
     assert "ai_edge_litert" in modules

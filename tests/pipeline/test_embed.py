@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from lean_audio.audio import to_float
-from lean_audio.backbone import load_backbone
-from lean_audio.chunks import open_chunks
-from lean_audio.embeddings import Embeddings
+from lean_audio.audio.decode import to_float
+from lean_audio.backbones.base import load_backbone
+from lean_audio.backbones.logmel import LogMel
+from lean_audio.backbones.weights import load_pretrained
+from lean_audio.device.export import export_features
 from lean_audio.errors import LeanError
-from lean_audio.export import export_features
-from lean_audio.logmel import LogMel
+from lean_audio.features.cache import Embeddings
+from lean_audio.features.chunks import open_chunks
 from lean_audio.model import with_layers
-from lean_audio.pretrained import load_pretrained
-from lean_audio.runtime import Runtime
+from lean_audio.tflite.runtime import Runtime
 
 
 def test_cached_rows_are_the_features_of_their_chunks(finished, params, backbone):

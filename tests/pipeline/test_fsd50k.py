@@ -18,8 +18,8 @@ from fsd50k import has_zip, make_miniature, serve
 from helpers import FIVE
 from ruamel.yaml import YAML
 
-from lean_audio.datasets import load_dataset
-from lean_audio.provenance import describe
+from lean_audio.datasets.layout import load_dataset
+from lean_audio.features.provenance import describe
 
 pytestmark = [
     pytest.mark.slow,

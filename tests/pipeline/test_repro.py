@@ -43,9 +43,9 @@ def test_metrics_have_what_the_readme_promises(finished):
 
 
 def test_saved_scores_give_the_stated_map(finished):
-    from lean_audio.average_precision import mean_average_precision
-    from lean_audio.chunks import multi_hot
-    from lean_audio.datasets import load_dataset
+    from lean_audio.datasets.layout import load_dataset
+    from lean_audio.features.chunks import multi_hot
+    from lean_audio.metrics.average_precision import mean_average_precision
 
     dataset = load_dataset(finished.root / "data" / "demo" / "clips")
     clips = dataset.clips[dataset.clips["split"] == "eval"]
@@ -57,10 +57,10 @@ def test_saved_scores_give_the_stated_map(finished):
 
 
 def test_saved_scores_are_those_of_the_saved_weights(finished, params, backbone):
-    from lean_audio.batches import open_examples
-    from lean_audio.datasets import load_dataset
+    from lean_audio.datasets.layout import load_dataset
     from lean_audio.model import build_head
-    from lean_audio.scoring import score_clips
+    from lean_audio.training.batches import open_examples
+    from lean_audio.training.scoring import score_clips
 
     data = finished.root / "data" / "demo"
     vocabulary = load_dataset(data / "clips").vocabulary

@@ -13,8 +13,8 @@ from processes import free_ports, inherited
 from splits import frozen
 
 from benchmarks.tools import LABELS, store_noise
-from lean_audio.datasets import CLIP_COLUMNS, SPLITS, Dataset
-from lean_audio.embeddings import LAYOUT_FILE, shard_path
+from lean_audio.datasets.layout import CLIP_COLUMNS, SPLITS, Dataset
+from lean_audio.features.cache import LAYOUT_FILE, shard_path
 from lean_audio.files import read_json, write_json
 
 CLIPS, CHUNKS = 6, {"train": 18, "val": 3, "eval": 3}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from lean_audio.bootstrap import map_drop_interval, weighted_map
+from lean_audio.metrics.bootstrap import map_drop_interval, weighted_map
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from lean_audio.calibration import UNDECIDED, best_thresholds, platt
+from lean_audio.metrics.calibration import UNDECIDED, best_thresholds, platt
 
 
 def test_the_threshold_gives_the_highest_f1_of_all():

@@ -6,7 +6,8 @@ from helpers import clip_table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lean_audio.chunks import (
+from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
+from lean_audio.features.chunks import (
     VIEW,
     Chunks,
     count_rows,
@@ -17,7 +18,6 @@ from lean_audio.chunks import (
     save_tables,
     shard_path,
 )
-from lean_audio.views import CHUNK_SAMPLES, chunk_views
 
 
 @pytest.mark.parametrize(

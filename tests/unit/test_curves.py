@@ -6,15 +6,15 @@ import pytest
 from sklearn.metrics import precision_recall_curve
 from splits import store
 
-from lean_audio.curves import (
+from lean_audio.errors import LeanError
+from lean_audio.evaluation.evaluate import evaluate
+from lean_audio.metrics.curves import (
     MOST_POINTS,
     curve_labels,
     operating_points,
     precision_recall,
     reliability,
 )
-from lean_audio.errors import LeanError
-from lean_audio.evaluation import evaluate
 
 LABELS = ("Bark", "Cat", "Dog", "Owl")
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lean_audio.datasets import Dataset, load_dataset, read_layout
+from lean_audio.datasets.layout import Dataset, load_dataset, read_layout
 from lean_audio.errors import LeanError
 
 

@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from lean_audio.demo import MINIMUM_CLIPS, ClipPlan, generate, label_clip, plan_clips, render_clip
+from lean_audio.datasets.demo.generate import (
+    MINIMUM_CLIPS,
+    ClipPlan,
+    generate,
+    label_clip,
+    plan_clips,
+    render_clip,
+)
+from lean_audio.datasets.demo.synth import pluck
+from lean_audio.datasets.demo.vocabulary import SOUNDS, load_labels
 from lean_audio.errors import LeanError
-from lean_audio.sounds import SOUNDS, load_labels
-from lean_audio.sounds_blocks import pluck
 
 DEFAULT_CLIPS = 400
 

@@ -12,7 +12,7 @@ PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 DEFAULTS = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 NO_DEPENDENCY = {"compute", "cluster"}  # how, never what
-OBSERVERS = {"lean_audio.live"}  # a stage that is watched makes the same outputs
+OBSERVERS = {"lean_audio.tracking.live"}  # a stage that is watched makes the same outputs
 BACKBONE = "${backbone}"  # a file that the parameter names and load_backbone imports
 DERIVED = {
     "paths": {"dataset"},
@@ -30,7 +30,7 @@ SCRIPTS = {"ingredient": "repeat"}  # one script for two stages
 
 def module_path(name: str) -> Path | None:
     path = ROOT / Path(*name.split("."))
-    found = [path.with_suffix(".py"), path / "__init__.py"]
+    found = [path.with_suffix(".py"), *([path / "__init__.py"] if name == "lean_audio" else [])]
     return next((file for file in found if file.is_file()), None)
 
 
@@ -41,7 +41,7 @@ def imported(path: Path) -> set[str]:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    if "lean_audio.backbone.load_backbone" in names:
+    if "lean_audio.backbones.base.load_backbone" in names:
         names.add(".".join(Path(DEFAULTS["backbone"]).with_suffix("").parts))
     return {name for name in names if name.startswith("lean_audio")}
 

@@ -9,11 +9,11 @@ import pytest
 import soundfile
 from splits import VOCABULARY, store
 
-from lean_audio.batches import Examples
-from lean_audio.examples import Trained, draw_clips, fold_attention, tags, write_examples
+from lean_audio.backbones.yamnet import BACKBONE
+from lean_audio.evaluation.examples import Trained, draw_clips, fold_attention, tags, write_examples
 from lean_audio.model import build_head
-from lean_audio.scoring import score_clips
-from lean_audio.yamnet import BACKBONE
+from lean_audio.training.batches import Examples
+from lean_audio.training.scoring import score_clips
 
 RISING = np.arange(40) / np.arange(40).sum()
 FIRST = np.eye(40)[0]  # all attention on the chunk's first 25 ms

@@ -9,10 +9,10 @@ import pytest
 from fsd50k import serve, write_manifest
 from helpers import ROOT
 
+from lean_audio.datasets.download import BLOCK_BYTES, Fetcher
+from lean_audio.datasets.fsd50k import check_space
+from lean_audio.datasets.manifest import missing_bytes, read_manifest
 from lean_audio.errors import LeanError
-from lean_audio.fetch import BLOCK_BYTES, Fetcher
-from lean_audio.fsd50k import check_space
-from lean_audio.manifest import missing_bytes, read_manifest
 
 
 @pytest.fixture
@@ -134,8 +134,8 @@ def test_one_failure_stops_the_downloads_that_wait(served, files, tmp_path):
     """Though the server of another file is silent, and would be waited for much longer."""
     served.faults |= {"part0": ["stall"], "part1": [404]}
     script = (
-        "import sys; from pathlib import Path; from lean_audio.fetch import Fetcher;"
-        "from lean_audio.manifest import read_manifest;"
+        "import sys; from pathlib import Path; from lean_audio.datasets.download import Fetcher;"
+        "from lean_audio.datasets.manifest import read_manifest;"
         "files = read_manifest(Path(sys.argv[3]));"
         "Fetcher(sys.argv[1], Path(sys.argv[2]), 2, 2, 300.0).fetch(files)"
     )

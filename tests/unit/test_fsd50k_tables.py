@@ -7,10 +7,10 @@ import pytest
 from fsd50k import has_zip, make_miniature
 from helpers import write_layout
 
-from lean_audio.datasets import load_dataset, read_layout
+from lean_audio.datasets.fsd50k import disk_needed, read_archives
+from lean_audio.datasets.layout import load_dataset, read_layout
+from lean_audio.datasets.licences import add_licences, short_name
 from lean_audio.errors import LeanError
-from lean_audio.fsd50k import disk_needed, read_archives
-from lean_audio.licences import add_licences, short_name
 
 CC = "http://creativecommons.org"
 pytestmark = pytest.mark.skipif(not has_zip(), reason="no `zip` on the PATH to make archives with")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lean_audio.cluster import CONNECT_S, LOCAL, content_key, keep, map_shards
 from lean_audio.errors import BadInputError, LeanError
 from lean_audio.files import resumable_folder, whole, write_text
+from lean_audio.parallel.shards import CONNECT_S, LOCAL, content_key, keep, map_shards
 
 
 def double(number: int, log: Path) -> int:

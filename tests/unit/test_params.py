@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lean_audio.config.params import load_params
 from lean_audio.errors import LeanError
-from lean_audio.params import load_params
 
 TEXT = (Path(__file__).parents[2] / "params.yaml").read_text()
 

@@ -6,10 +6,10 @@ import pytest
 import soundfile
 from helpers import write_layout
 
-from lean_audio.chunks import open_chunks
-from lean_audio.datasets import read_layout
+from lean_audio.datasets.layout import read_layout
 from lean_audio.errors import LeanError
-from lean_audio.preparation import prepare
+from lean_audio.features.chunks import open_chunks
+from lean_audio.features.prepare import prepare
 
 
 @pytest.fixture

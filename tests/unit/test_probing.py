@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lean_audio import probing
-from lean_audio.device_scoring import Scored
-from lean_audio.recipes import BASE
+from lean_audio.device import sensitivity as probing
+from lean_audio.device.recipes import BASE
+from lean_audio.device.score import Scored
 
 EXACT = np.full((2, 4), 0.5, np.float32)
 HARM = {"a": 0.01, "b": 0.08, "c": 0.03, "d": 0.0, "e": 0.2}  # added to one score of four

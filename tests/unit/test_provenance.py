@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lean_audio.features.provenance import data_sha256
 from lean_audio.files import write_json
-from lean_audio.provenance import data_sha256
 
 YAMNET = {
     "source": "path",

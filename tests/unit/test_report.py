@@ -20,8 +20,10 @@ from report_data import (
     write_csv,
 )
 
-from lean_audio import paper, report, report_classes
 from lean_audio.errors import LeanError
+from lean_audio.report import classes as report_classes
+from lean_audio.report import paper
+from lean_audio.report import render as report
 from tools import readme
 
 

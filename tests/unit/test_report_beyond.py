@@ -18,10 +18,10 @@ from report_data import (
 )
 from scipy import stats
 
-from lean_audio.average_precision import mean_average_precision
-from lean_audio.bootstrap import resampled_map
 from lean_audio.errors import LeanError
-from lean_audio.report_beyond import (
+from lean_audio.metrics.average_precision import mean_average_precision
+from lean_audio.metrics.bootstrap import resampled_map
+from lean_audio.report.beyond import (
     LEAN,
     SeedSpread,
     beyond,
@@ -29,7 +29,7 @@ from lean_audio.report_beyond import (
     mean_with_interval,
     seed_spread,
 )
-from lean_audio.report_study import Model, Run, read_study
+from lean_audio.report.study import Model, Run, read_study
 
 METRICS = {"mAUC": 0.9, "d_prime": 1.8, "d_prime_per_class": 1.9, "lwlrap": 0.6}
 

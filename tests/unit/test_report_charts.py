@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 from report_data import CALIBRATION_ERROR, RELIABILITY
 
-from lean_audio import chart_style, charts, charts_report, paper
+from lean_audio.report import chart_style, charts, paper
+from lean_audio.report import charts_extra as charts_report
 
 NAMES = ("yamnet", "joint-bahdanau")
 HISTORIES = {

@@ -23,10 +23,12 @@ from report_data import (
 )
 from ruamel.yaml import YAML
 
-from lean_audio import report, report_classes, report_examples
 from lean_audio.errors import LeanError
-from lean_audio.report import signed
-from lean_audio.report_device import read_device
+from lean_audio.report import classes as report_classes
+from lean_audio.report import examples as report_examples
+from lean_audio.report import render as report
+from lean_audio.report.device import read_device
+from lean_audio.report.render import signed
 
 
 @pytest.fixture

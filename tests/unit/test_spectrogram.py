@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from lean_audio.spectrogram import save_spectrogram, spectrogram_db
+from lean_audio.audio.spectrogram import save_spectrogram, spectrogram_db
 
 
 def tone(hertz: float, seconds: float) -> np.ndarray:

@@ -10,8 +10,8 @@ import pytest
 from helpers import ROOT
 
 from lean_audio.errors import LeanError
-from lean_audio.run_records import Record
-from lean_audio.store import (
+from lean_audio.tracking.records import Record
+from lean_audio.tracking.store import (
     Store,
     is_alive,
     log_metrics,
@@ -20,7 +20,7 @@ from lean_audio.store import (
     repository_root,
     this_process,
 )
-from lean_audio.tracking import (
+from lean_audio.tracking.sync import (
     UntrackedError,
     complete,
     find_or_make,
@@ -60,7 +60,7 @@ def active(store: Store) -> list[str]:
 
 
 def dead_process() -> str:
-    code = "from lean_audio.store import this_process; print(this_process())"
+    code = "from lean_audio.tracking.store import this_process; print(this_process())"
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True
     ).stdout.strip()
@@ -74,7 +74,7 @@ def test_the_database_is_at_the_root_whatever_the_working_directory(store, tmp_p
 
 
 def test_a_server_named_by_the_environment_comes_first(tmp_path, monkeypatch):
-    from lean_audio.store import store_uri
+    from lean_audio.tracking.store import store_uri
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     assert store_uri(tmp_path) == "http://127.0.0.1:9"
@@ -101,7 +101,7 @@ def test_another_machines_training_may_go_on_for_a_day(store, monkeypatch):
     elsewhere = add(store, "RUNNING", process="elsewhere 1 1.0")
     store.clear_unfinished("in")
     assert active(store) == [elsewhere]
-    monkeypatch.setattr("lean_audio.store.FOREIGN_S", -1)
+    monkeypatch.setattr("lean_audio.tracking.store.FOREIGN_S", -1)
     store.clear_unfinished("in")
     assert active(store) == []
 
@@ -114,7 +114,8 @@ def test_a_dead_training_with_other_inputs_is_ended_and_kept(store):
 
 def test_two_processes_that_open_a_new_store_at_once_get_the_same_one(tmp_path):
     code = (
-        "from lean_audio.params import load_params; from lean_audio.store import open_store; "
+        "from lean_audio.config.params import load_params;"
+        "from lean_audio.tracking.store import open_store;"
         "print(open_store(load_params()).experiment)"
     )
     environment = os.environ | {"DVC_ROOT": str(tmp_path)}
@@ -138,7 +139,7 @@ def test_an_experiment_survives_a_dead_server_and_other_runs_say_so(params, monk
     def fail(_):
         raise UntrackedError("MLflow failed (down)")
 
-    monkeypatch.setattr("lean_audio.tracking.track", fail)
+    monkeypatch.setattr("lean_audio.tracking.sync.track", fail)
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
     with pytest.raises(UntrackedError):
         track_or_postpone(params)

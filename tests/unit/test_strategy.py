@@ -9,7 +9,7 @@ import tensorflow as tf
 from processes import run, run_workers
 
 from lean_audio.errors import LeanError
-from lean_audio.strategy import fit, is_chief, open_strategy, split_rows
+from lean_audio.training.strategy import fit, is_chief, open_strategy, split_rows
 
 # Of 42 chunks. Each shape of a batch is compiled for itself, the loop of the LSTM for 15 s.
 LOOP = {"variant": "joint-bahdanau", "batch_size": 14}

@@ -9,14 +9,14 @@ import pytest
 import tensorflow as tf
 from splits import frozen, store
 
-from lean_audio.average_precision import mean_average_precision
-from lean_audio.backbone import load_backbone
-from lean_audio.batches import Examples, OrderedBatches, ShuffledBatches
+from lean_audio.backbones.base import load_backbone
+from lean_audio.config.params import load_params
 from lean_audio.errors import LeanError
+from lean_audio.metrics.average_precision import mean_average_precision
 from lean_audio.model import build_head
-from lean_audio.params import load_params
-from lean_audio.scoring import score_clips
-from lean_audio.training import BestEpoch, precision, train, trainee
+from lean_audio.training.batches import Examples, OrderedBatches, ShuffledBatches
+from lean_audio.training.fit import BestEpoch, precision, train, trainee
+from lean_audio.training.scoring import score_clips
 
 BACKBONE = load_backbone(load_params().backbone, mean_normalization=False)
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from lean_audio.backbone import load_backbone, load_provenance
+from lean_audio.backbones.base import load_backbone, load_provenance
+from lean_audio.backbones.weights import load_pretrained, obtain
+from lean_audio.backbones.yamnet import BACKBONE
+from lean_audio.config.schema import Yamnet
 from lean_audio.errors import LeanError
-from lean_audio.pretrained import load_pretrained, obtain
-from lean_audio.sections import Yamnet
-from lean_audio.yamnet import BACKBONE
 
 UNREACHABLE = "http://127.0.0.1:9/yamnet.tar.gz"
 
@@ -66,7 +66,8 @@ def test_untrained_weights_follow_the_seed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["nowhere.py", "../nowhere.py", "/etc/passwd", "lean_audio/audio.py", "README.md"]
+    "path",
+    ["nowhere.py", "../nowhere.py", "/etc/passwd", "lean_audio/audio/decode.py", "README.md"],
 )
 def test_a_file_without_a_backbone_is_refused(path):
     with pytest.raises(LeanError, match=rf"backbone: {path} is not a Python file .* BACKBONE"):

@@ -1,0 +1,149 @@
+"""From an audio file to 16-bit mono samples at 16 kHz (paper, III-A)."""
+
+import io
+import os
+import re
+import socket
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+import soundfile
+import soxr
+
+from lean_audio.audio.split_zip import DamagedEntryError, read_entry
+from lean_audio.errors import LeanError
+
+SAMPLE_RATE_HZ = 16_000
+FULL_SCALE = 32_768  # of 16-bit samples
+
+Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
+
+# libsndfile's notes on a header that promises more audio than the file holds
+_CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_LENGTH = 0x7FFF_0000  # written by recorders that stream and cannot know it
+_PAGE_BYTES, _OGG_LAST_PAGE = 65_536, 0x04
+_MP3_LENGTH_TAGS = (b"Xing\0\0\0", b"Info\0\0\0")
+_ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count what decoders leave out
+
+
+class BadClipError(Exception):
+    """Why one clip cannot be used; the run sets it aside and goes on."""
+
+
+def read_clip(path: Path | zipfile.Path, resampler: Quality) -> np.ndarray:
+    """Decode, mix down, resample with an anti-aliasing filter, round to 16 bits.
+
+    path: a file's or an archive's entry's.
+    Returns: (samples,) int16 at 16 kHz, at least one sample.
+    Raises BadClipError when the file is damaged, truncated, empty or holds NaN or infinity;
+    LeanError when it is not there, or the disk does not give it.
+    """
+    waveform, rate_hz = _decode(path)
+    if rate_hz != SAMPLE_RATE_HZ:
+        waveform = soxr.resample(waveform, rate_hz, SAMPLE_RATE_HZ, quality=resampler)
+    if not len(waveform):
+        raise BadClipError("empty: no samples at 16 kHz")
+    return to_int16(waveform)
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+    """(...,) float in [-1, 1) to little-endian int16; beyond that range it is clipped."""
+    scaled = np.rint(waveform * np.float32(FULL_SCALE))
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype("<i2")
+
+
+def to_float(samples: np.ndarray) -> np.ndarray:
+    """(...,) int16 to float32 in [-1, 1)."""
+    return np.multiply(samples, np.float32(1 / FULL_SCALE), dtype=np.float32)
+
+
+def _decode(path: Path | zipfile.Path) -> tuple[np.ndarray, int]:
+    """(samples,) float32 mono at the file's own rate, and that rate in Hz."""
+    source = path if isinstance(path, Path) else _unpacked(path)
+    try:
+        with soundfile.SoundFile(_for_libsndfile(source)) as file:
+            _refuse_cut_header(file.extra_info)
+            if file.format == "OGG":
+                _refuse_cut_ogg(source)
+            frames, rate_hz = file.frames, file.samplerate
+            channels = file.read(dtype="float32", always_2d=True)  # (frames, channels)
+    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: headerless .raw
+        _blame_the_disk(source)
+        raise BadClipError(f"unreadable: {_reason(error)}") from None
+    if len(channels) < frames - _ENCODER_PADDING_FRAMES and _states_length(source, path.suffix):
+        raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
+    if not len(channels):
+        raise BadClipError("empty: no samples")
+    if not np.isfinite(channels).all():
+        raise BadClipError("contains samples that are NaN or infinite")
+    return channels.mean(axis=1), rate_hz
+
+
+def _blame_the_disk(source: Path | io.BytesIO) -> None:
+    """Raise LeanError when the file's bytes cannot be had: no reason to set the clip aside."""
+    try:
+        if isinstance(source, Path):
+            source.read_bytes()
+    except OSError as error:
+        raise LeanError(
+            f"{source} cannot be read on {socket.gethostname()}: {error.strerror}; every host "
+            "needs the sounds under the same path (docs/cluster.md)"
+        ) from None
+
+
+def _refuse_cut_header(notes: str) -> None:
+    for stated, held in _CUT_HEADER.findall(notes):
+        if int(held) < int(stated) < _UNKNOWN_LENGTH:
+            raise BadClipError(f"truncated: {held} of {stated} bytes of samples")
+
+
+def _unpacked(entry: zipfile.Path) -> io.BytesIO:
+    try:
+        return io.BytesIO(read_entry(entry))
+    except DamagedEntryError as error:
+        raise BadClipError(str(error)) from None
+
+
+def _for_libsndfile(source: Path | io.BytesIO) -> bytes | io.BytesIO:
+    return os.fsencode(source) if isinstance(source, Path) else source
+
+
+@contextmanager
+def _opened(source: Path | io.BytesIO) -> Iterator[BinaryIO]:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        source.seek(0)
+        yield source
+
+
+def _states_length(source: Path | io.BytesIO, suffix: str) -> bool:
+    """False for an MP3 without a length tag, whose length libsndfile guesses from the bit rate.
+
+    With a variable bit rate the guess can be too high, or too low and then the end is not read.
+    """
+    if suffix.lower() != ".mp3":
+        return True
+    with _opened(source) as file:
+        start = file.read(_PAGE_BYTES)
+    return any(tag in start for tag in _MP3_LENGTH_TAGS)
+
+
+def _refuse_cut_ogg(source: Path | io.BytesIO) -> None:
+    """The last page of a whole Ogg stream says that it is the last; a page is at most 64 KiB."""
+    with _opened(source) as file:
+        file.seek(max(file.seek(0, io.SEEK_END) - _PAGE_BYTES, 0))
+        end = file.read()
+    page = end.rfind(b"OggS")
+    if page < 0 or not end[page + 5] & _OGG_LAST_PAGE:
+        raise BadClipError("truncated: the last page of the Ogg stream is missing")
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "error_string", "") or "damaged data"
+    return " ".join(text.split()).rstrip(".")

@@ -1,0 +1,55 @@
+"""Raw samples as they come, for live use: any rate and number of channels to 16 kHz mono."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+import soxr
+
+from lean_audio.audio.decode import FULL_SCALE, SAMPLE_RATE_HZ, Quality, to_int16
+from lean_audio.errors import LeanError
+
+ENCODINGS = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
+
+
+def read_pcm(
+    source: BinaryIO,
+    *,
+    rate_hz: int,
+    channels: int,
+    encoding: str,
+    resampler: Quality,
+    block_s: float,
+) -> Iterator[np.ndarray]:
+    """Blocks of (n,) int16 at 16 kHz, each `block_s` of sound, the last one shorter.
+
+    Raises LeanError on samples that are NaN or infinite, and on a frame that is cut in two.
+    """
+    dtype = ENCODINGS[encoding]
+    frame_bytes = dtype.itemsize * channels
+    block_bytes = max(round(block_s * rate_hz), 1) * frame_bytes
+    stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, "float32", resampler)
+    while True:
+        data = source.read(block_bytes)
+        if len(data) % frame_bytes:
+            raise LeanError(
+                f"-: the samples end within a frame of {frame_bytes} bytes "
+                f"({channels} x {encoding}); check --channels and --encoding"
+            )
+        last = len(data) < block_bytes
+        mono = _mono(np.frombuffer(data, dtype), channels)
+        if rate_hz != SAMPLE_RATE_HZ:
+            mono = stream.resample_chunk(mono, last=last)
+        if len(mono):
+            yield to_int16(mono)
+        if last:
+            return
+
+
+def _mono(samples: np.ndarray, channels: int) -> np.ndarray:
+    """(frames,) float32 in [-1, 1)."""
+    if samples.dtype.kind == "i":
+        samples = samples.astype(np.float32) / np.float32(FULL_SCALE)
+    if not np.isfinite(samples).all():
+        raise LeanError("-: contains samples that are NaN or infinite")
+    return samples.reshape(-1, channels).mean(axis=1, dtype=np.float32)

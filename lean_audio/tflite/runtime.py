@@ -1,0 +1,54 @@
+"""A .tflite in LiteRT's interpreter: no TensorFlow, no Keras."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from lean_audio.audio.chunking import CHUNK_SAMPLES
+from lean_audio.errors import LeanError
+
+
+class Runtime:
+    """Scores of one chunk at a time; the model's first output, whatever it is."""
+
+    def __init__(self, model: Path | bytes, threads: int = 1, name: str = "the model"):
+        content = model.read_bytes() if isinstance(model, Path) else model
+        try:
+            with quiet_stderr():
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError):
+            raise LeanError(f"{name} is not a TensorFlow Lite model that runs here") from None
+        (details,) = self._interpreter.get_input_details()
+        if tuple(details["shape"]) != (1, CHUNK_SAMPLES) or details["dtype"] != np.float32:
+            raise LeanError(
+                f"{name} takes {details['dtype'].__name__} {tuple(map(int, details['shape']))}; "
+                f"a waveform model takes float32 (1, {CHUNK_SAMPLES})"
+            )
+        self._input = details["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """(16000,) float32 in [-1, 1) to (classes,) float32."""
+        self._interpreter.set_tensor(self._input, waveform[None])
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output)[0]
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """For libraries that greet, or draw bars, on the process's standard error."""
+    sys.stderr.flush()
+    saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nothing)

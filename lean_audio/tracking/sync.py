@@ -1,0 +1,152 @@
+"""Complete the runs in MLflow from the files that the pipeline left, or make them whole anew.
+
+Nothing here depends on what was logged while training: a run that was watched gets what it
+lacks, one that was restored from DVC's cache or lost with its database is made from its files.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from lean_audio.config.params import Params
+from lean_audio.errors import LeanError
+from lean_audio.report import chart_style, charts
+from lean_audio.tracking.records import CURVES, Record, read_records
+from lean_audio.tracking.store import (
+    Store,
+    finished,
+    log_metrics,
+    log_params,
+    log_points,
+    open_store,
+    store_errors,
+    this_process,
+)
+
+LATEST = ("quantize", "device", "backend")  # tags that follow the files; others stay
+PLOTS = {
+    "learning.svg": (charts.learning_curves, "history.csv"),
+    "precision_recall.svg": (charts.precision_recall, "pr.csv"),
+    "reliability.svg": (charts.reliability, "reliability.csv"),
+}
+DRAWN_BY = {  # other charts of the same tables are uploaded again
+    path.name: path.read_bytes() for path in map(Path, (charts.__file__, chart_style.__file__))
+}
+
+
+class UntrackedError(LeanError):
+    """MLflow failed."""
+
+
+def track(params: Params) -> dict[str, dict[str, str]]:
+    """Bring every training's run up to date; returns what identifies each run.
+
+    Raises LeanError when a result is missing, UntrackedError when MLflow fails.
+    """
+    try:
+        records = read_records(params)
+    except FileNotFoundError as error:
+        raise LeanError(f"{error.filename} is missing: `dvc repro` makes it") from None
+    try:
+        store = open_store(params)
+        for record in records:
+            with store.lock():
+                complete(store, find_or_make(store, record), record)
+    except store_errors() as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UntrackedError(
+            f"MLflow failed ({reason}): every result is in place and `dvc repro` tracks it when "
+            "MLflow is back; MLFLOW_TRACKING_URI says where it is"
+        ) from None
+    return {
+        record.name: {key: record.tags[key] for key in ("inputs", "weights_sha256")}
+        for record in records
+    }
+
+
+def track_or_postpone(params: Params) -> dict[str, Any]:
+    """As `track`; but DVC would throw an experiment away for a server that is down.
+
+    In an experiment MLflow's failure is a warning: the next `dvc repro` on its results tracks it.
+    """
+    try:
+        return track(params)
+    except UntrackedError as error:
+        if "DVC_EXP_NAME" not in os.environ:
+            raise
+        print(f"warning: {error}", file=sys.stderr)
+        return {"pending": True}
+
+
+def _plots(variant: str, artifacts: dict[str, bytes]) -> dict[str, bytes]:
+    """Drawn from the tables among the artifacts."""
+    tables = {table: artifacts.get(f"tables/{table}") for _, table in PLOTS.values()}
+    return {
+        f"plots/{name}": chart({variant: pd.read_csv(BytesIO(content)).to_dict("records")}).encode()
+        for name, (chart, table) in PLOTS.items()
+        if (content := tables[table])
+    }
+
+
+def find_or_make(store: Store, record: Record) -> str:
+    """The id of the one run of this training; twins, and what crashes left, are deleted."""
+    inputs, weights_sha256 = record.tags["inputs"], record.tags["weights_sha256"]
+    store.clear_unfinished(inputs)
+    found = [run.info.run_id for run in finished(store.runs(inputs), weights_sha256)]
+    for twin in found[1:]:
+        store.client.delete_run(twin)
+    if found:
+        return found[0]
+    tags = record.tags | {"process": this_process()}
+    run = store.client.create_run(store.experiment, run_name=record.name, tags=tags)
+    return run.info.run_id
+
+
+def complete(store: Store, run_id: str, record: Record) -> None:
+    """Log what the run lacks; what it has is not logged twice. Then it is finished."""
+    run = store.client.get_run(run_id)
+    log_params(store, run_id, record.params)
+    log_points(store, run_id, [*_missing_epochs(store, run_id, record.curves)])
+    changed = {n: v for n, v in record.metrics.items() if run.data.metrics.get(n) != v}
+    log_metrics(store, run_id, changed, 0)
+    for kind, artifacts in record.artifacts.items():
+        tag, fingerprint = f"{kind}_sha256", _fingerprint(artifacts | DRAWN_BY)
+        if run.data.tags.get(tag) != fingerprint:
+            _upload(store, run_id, artifacts | _plots(record.name, artifacts))
+            store.client.set_tag(run_id, tag, fingerprint)
+    for name, value in record.tags.items():
+        if name not in run.data.tags or (name in LATEST and run.data.tags[name] != value):
+            store.client.set_tag(run_id, name, value)
+    if run.info.status != "FINISHED":
+        store.client.set_terminated(run_id)
+
+
+def _missing_epochs(
+    store: Store, run_id: str, curves: pd.DataFrame
+) -> Iterator[tuple[str, float, int]]:
+    for name in CURVES:
+        logged = {metric.step for metric in store.client.get_metric_history(run_id, name)}
+        for epoch, value in zip(curves["epoch"], curves[name], strict=True):
+            if epoch not in logged:
+                yield name, value, epoch
+
+
+def _fingerprint(artifacts: dict[str, bytes]) -> str:
+    lines = (f"{hashlib.sha256(artifacts[name]).hexdigest()}  {name}" for name in sorted(artifacts))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _upload(store: Store, run_id: str, artifacts: dict[str, bytes]) -> None:
+    with TemporaryDirectory() as folder:
+        for name, content in artifacts.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        store.client.log_artifacts(run_id, folder)
