@@ -1,6 +1,7 @@
-"""Run every benchmark in a process of its own and print one Markdown table.
+"""Run every benchmark in its own process and print one Markdown table.
 
-`scale [clips]` takes minutes, prints tables of its own and runs only when it is asked for.
+`python -m benchmarks decode train` runs the parts that it names. `python -m benchmarks scale
+[clips]` takes minutes and prints its own tables, so it runs only when named.
 """
 
 import os
@@ -8,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-PARTS = ("decode", "embed", "train", "memory", "predict", "gpu")  # the last where there is one
+PARTS = ("decode", "embed", "train", "memory", "predict", "gpu")
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
         raise SystemExit(subprocess.run(command).returncode)
     chosen = sys.argv[1:] or PARTS
     print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores\n")
-    print("| what | measured | alternative | ratio | wanted |")
+    print("| what | measured | alternative | ratio | target |")
     print("|---|---:|---:|---:|---:|", flush=True)
     for part in chosen:
         subprocess.run([sys.executable, "-m", f"benchmarks.{part}"], check=True)

@@ -1,4 +1,4 @@
-"""Decoding and resampling 44.1-kHz WAV on one core, against real time and against librosa."""
+"""Decode and resample 44.1-kHz WAV on one core, compared with real time and with librosa."""
 
 import tempfile
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Training on a GPU, data in memory: samples a second as the batch grows, in 32 and 16 bits.
+"""Time training on a GPU with data in memory, by batch size, in 32 and 16 bits.
 
-Works under any backend of Keras (KERAS_BACKEND). `python -m benchmarks.gpu --cpu` runs a few steps
-on the processor, which shows that all of this runs and measures nothing.
+Works under any Keras backend (KERAS_BACKEND). `python -m benchmarks.gpu --cpu` runs a few steps on
+the CPU: it shows that the benchmark runs, and measures nothing.
 """
 
 import json
@@ -21,7 +21,7 @@ from lean_audio.backbones.base import EMBEDDING
 from lean_audio.backbones.yamnet import BACKBONE
 from lean_audio.config.params import load_params
 from lean_audio.model import build_head
-from lean_audio.training.fit import trainee
+from lean_audio.training.fit import compiled_model
 from lean_audio.training.strategy import make_deterministic
 
 FIRST_BATCH, LAST_BATCH = 64, 65_536
@@ -29,13 +29,13 @@ GROWTH = 4
 # The paper: 1.5 h for an epoch of about 290,000 chunks of 1 s on a GTX 1080 Ti.
 PAPER_PER_S = 290_000 / (1.5 * 3600)
 WARM_STEPS, CPU_STEPS = 5, 2
-FEWEST_STEPS, MOST_STEPS, TIMED_SAMPLES = 8, 30, 2**17
+MIN_STEPS, MAX_STEPS, TIMED_SAMPLES = 8, 30, 2**17
 CPU_LAST_BATCH = 256
 MEMORY_WORDS = ("out of memory", "resource_exhausted", "resourceexhausted", "oom")
 
 
 def gpus() -> int:
-    """How many the chosen backend sees."""
+    """Count the GPUs that the chosen backend sees."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -51,17 +51,17 @@ def gpus() -> int:
 
 
 def rate(batch_size: int, mixed: bool, steps: int) -> float | None:
-    """Samples a second of joint-bahdanau, trained as LEAN does; None when memory is short."""
+    """Return samples per second of joint-bahdanau's training; None if memory is short."""
     params = load_params()
     make_deterministic(1)
-    variant = params.variant("joint-bahdanau")
-    settings = params.train.model_copy(update={"mixed_precision": mixed, "batch_size": batch_size})
-    build = partial(build_head, variant, backbone=BACKBONE)
+    network = params.model("joint-bahdanau").network
+    recipe = params.train.model_copy(update={"mixed_precision": mixed, "batch_size": batch_size})
+    build = partial(build_head, network, backbone=BACKBONE)
     timer = Timer(WARM_STEPS, batch_size)
     try:
-        model = trainee(build(len(LABELS)), build, settings, None, WARM_STEPS + steps)
+        model = compiled_model(build(len(LABELS)), build, recipe, None, WARM_STEPS + steps)
         model.fit(Repeated(batch_size, WARM_STEPS + steps), verbose=0, callbacks=[timer])
-    except Exception as error:  # each backend has a class of its own for this
+    except Exception as error:  # every backend raises another class
         if any(word in f"{type(error).__name__} {error}".lower() for word in MEMORY_WORDS):
             return None
         raise
@@ -69,7 +69,7 @@ def rate(batch_size: int, mixed: bool, steps: int) -> float | None:
 
 
 class Repeated(keras.utils.PyDataset):
-    """One batch of noise in memory, over and over."""
+    """Repeats one batch of noise held in memory."""
 
     def __init__(self, batch_size: int, steps: int):
         super().__init__()
@@ -89,7 +89,7 @@ class Repeated(keras.utils.PyDataset):
 
 
 class Timer(keras.callbacks.Callback):
-    """Time from the end of the first steps, in which the backend compiles, to that of the last."""
+    """Times the steps after the first few, during which the backend compiles."""
 
     def __init__(self, warm_steps: int, batch_size: int):
         super().__init__()
@@ -106,36 +106,39 @@ class Timer(keras.callbacks.Callback):
         self.per_s = (self.params["steps"] - self.warm_steps) * self.batch_size / taken_s
 
     def _wait(self, logs) -> None:
-        """A loss can be read once all before it has been computed."""
+        """Wait for the GPU: the loss can be read only when every step before it has finished."""
         float((logs or {})["loss"])
 
 
 def search(mixed: bool, cpu: bool) -> Iterator[tuple[int, float]]:
-    """Batch sizes and rates; larger and larger until memory is short.
+    """Yield (batch size, samples per second) for growing batches until memory is short.
 
-    Each in a process of its own, for a backend keeps the memory that it has had.
+    Each size runs in its own process, because a backend keeps the memory that it once allocated.
     """
     batch_size, last = FIRST_BATCH, CPU_LAST_BATCH if cpu else LAST_BATCH
     while batch_size <= last:
-        steps = min(max(TIMED_SAMPLES // batch_size, FEWEST_STEPS), MOST_STEPS)
-        asked = (str(batch_size), str(int(mixed)), str(CPU_STEPS if cpu else steps))
-        found = in_process("benchmarks.gpu", "rate", *asked)
-        if found is None:
+        steps = min(max(TIMED_SAMPLES // batch_size, MIN_STEPS), MAX_STEPS)
+        arguments = (str(batch_size), str(int(mixed)), str(CPU_STEPS if cpu else steps))
+        per_s = in_process("benchmarks.gpu", "rate", *arguments)
+        if per_s is None:
             return
-        yield batch_size, found
+        yield batch_size, per_s
         batch_size *= GROWTH
 
 
 def gpu_name() -> str:
     if not shutil.which("nvidia-smi"):
         return "a GPU"
-    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[
+        0
+    ]
 
 
 def measure(cpu: bool) -> None:
+    """Print one row per batch size and precision."""
     backend = keras.backend.backend()
-    where = "the processor" if cpu else gpu_name()
+    where = "the CPU" if cpu else gpu_name()
     for mixed, bits in ((False, "32 bits"), (True, "16 bits")):
         what = f"train joint-bahdanau on {where}, {backend}, {bits}"
         try:
@@ -150,7 +153,7 @@ def measure(cpu: bool) -> None:
                         per_s / PAPER_PER_S,
                         "",
                     )
-        except RuntimeError as error:  # a backend need not have every kernel in 16 bits
+        except RuntimeError as error:  # not every backend has all kernels in 16 bits
             print(f"{what}: {error}", file=sys.stderr)
 
 
@@ -165,7 +168,7 @@ def main(*arguments: str) -> None:
     elif in_process("benchmarks.gpu", "count"):
         measure(cpu=False)
     else:
-        print(f"gpu: {keras.backend.backend()} sees no GPU, so none is measured", file=sys.stderr)
+        print(f"gpu: {keras.backend.backend()} sees no GPU; nothing is measured", file=sys.stderr)
 
 
 if __name__ == "__main__":

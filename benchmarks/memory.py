@@ -1,4 +1,4 @@
-"""Peak memory of prepare, embed and train on some data and on ten times as much."""
+"""Measure the peak memory of prepare, embed and train on some data and on ten times as much."""
 
 import os
 import subprocess
@@ -13,14 +13,13 @@ from benchmarks.tools import report
 from lean_audio.backbones.base import load_backbone
 from lean_audio.config.params import load_params
 from lean_audio.config.schema import Yamnet
-from lean_audio.datasets.layout import Dataset, load_dataset, read_layout
-from lean_audio.training.batches import open_examples
+from lean_audio.datasets.layout import load_dataset, read_layout
 
 CLIPS, CLIP_S, TIMES = 300, 3.0, 10
 
 
 def write_sounds(root: Path, clips: int) -> None:
-    """Noise in FSD50K layout, four fifths of it to train on."""
+    """Write noise in FSD50K layout: 80 % of the clips to train on, 10 % per other split."""
     truth = root / "FSD50K.ground_truth"
     for folder in ("FSD50K.dev_audio", "FSD50K.eval_audio", truth.name):
         (root / folder).mkdir(parents=True)
@@ -37,62 +36,66 @@ def write_sounds(root: Path, clips: int) -> None:
         (truth / f"{part}.csv").write_text("\n".join(rows) + "\n")
 
 
-def read_sounds(folder: Path) -> None:
-    root = folder / "sounds"
-    read_layout(root, name="noise", origin="noise", synthetic=True).save(folder / "clips")
+def read_sounds(root: Path, clips: Path) -> None:
+    """Read sounds in FSD50K layout and write their tables to `clips`."""
+    read_layout(root, name="noise", origin="noise", synthetic=True).save(clips)
 
 
-def run_yamnet(folder: Path) -> None:
-    from lean_audio.backbones.weights import obtain
-    from lean_audio.device.export import write_embedder
+def run_embedder(folder: Path) -> None:
+    """Write untrained weights and the embedder of the backbone in params.yaml."""
+    from lean_audio.backbones.export import write_embedder
+    from lean_audio.backbones.weights import prepare_weights
 
     params = load_params()
-    backbone = load_backbone(params.backbone, False)
-    untrained = Yamnet(source="untrained", hub_url="", silence_s=1, deadline_s=1, seed=1)
-    obtain(backbone, untrained, synthetic=True, folder=folder / "yamnet")
-    write_embedder(backbone, folder / "yamnet", params.embed.layers)
+    backbone = load_backbone(params.backbone, mean_normalization=False)
+    untrained = Yamnet(source="untrained", hub_url="")
+    prepare_weights(backbone, untrained, synthetic=True, folder=folder / "weights")
+    layers = params.embed.layers
+    write_embedder(backbone, folder / "weights", folder / "embedder", layers, False)
 
 
 def run_prepare(folder: Path) -> None:
+    """Run stage prepare on two processes."""
     from lean_audio.features.prepare import prepare
 
-    dataset: Dataset = load_dataset(folder / "clips")
-    set_aside = folder / "set_aside.csv"
-    prepare(dataset, folder / "sounds", folder / "audio", set_aside, load_params().prepare, 2)
+    prepare(
+        load_dataset(folder / "clips"),
+        folder / "sounds",
+        folder / "audio",
+        folder / "set_aside.csv",
+        folder / "class_counts.csv",
+        load_params().prepare,
+        workers=2,
+    )
 
 
 def run_embed(folder: Path) -> None:
+    """Run stage embed on two processes."""
     from lean_audio.features.embed import embed
 
-    embed(folder / "audio", folder / "yamnet", folder / "embeddings", load_params().embed, 2)
+    embed(folder / "audio", folder / "embedder", folder / "embeddings", workers=2)
 
 
 def run_train(folder: Path) -> None:
+    """Train joint-bahdanau for two epochs."""
+    from lean_audio.training.batches import open_examples
     from lean_audio.training.fit import train
 
     params = load_params()
     training, validation = (
-        open_examples(folder / "audio", folder / "embeddings", split, ("Noise", "Hiss"))
-        for split in ("train", "val")
+        open_examples(folder / "audio", folder / "embeddings", split) for split in ("train", "val")
     )
-    settings = params.train.model_copy(update={"epochs": 2})
-    variant = params.variant("joint-bahdanau")
-    backbone = load_backbone(params.backbone, False)
-    pretrained = folder / "yamnet"
-    train(
-        variant,
-        training,
-        validation,
-        settings,
-        backbone,
-        pretrained,
-        seed=1,
-        score_batch_size=256,
-    )
+    network = params.model("joint-bahdanau").network
+    recipe = params.train.model_copy(update={"epochs": 2})
+    backbone = load_backbone(params.backbone, mean_normalization=False)
+    train(network, training, validation, recipe, backbone, folder / "weights", seed=1)
+
+
+STEPS = {"embedder": run_embedder, "prepare": run_prepare, "embed": run_embed, "train": run_train}
 
 
 def peak_mb(step: str, folder: Path) -> float:
-    """Peak resident memory of the largest process of a step, its workers included."""
+    """Run a step and return the peak resident memory of its largest process, workers included."""
     child = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.memory", step, str(folder)],
         stdout=subprocess.DEVNULL,
@@ -109,8 +112,8 @@ def main() -> None:
         small, large = Path(name) / "small", Path(name) / "large"
         for folder, clips in ((small, CLIPS), (large, CLIPS * TIMES)):
             write_sounds(folder / "sounds", clips)
-            read_sounds(folder)
-            peak_mb("yamnet", folder)
+            read_sounds(folder / "sounds", folder / "clips")
+            peak_mb("embedder", folder)
         for step in ("prepare", "embed", "train"):
             before, after = peak_mb(step, small), peak_mb(step, large)
             what = f"{step}, peak memory of the largest process, {TIMES} x the clips"
@@ -121,8 +124,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        {"yamnet": run_yamnet, "prepare": run_prepare, "embed": run_embed, "train": run_train}[
-            sys.argv[1]
-        ](Path(sys.argv[2]))
+        STEPS[sys.argv[1]](Path(sys.argv[2]))
     else:
         main()

@@ -1,4 +1,4 @@
-"""`lean-audio predict` from start to answer, against a process that only imports TensorFlow."""
+"""Time `lean-audio predict`, compared with a process that only imports TensorFlow."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ MODELS = Path("models")
 
 
 def run_s(command: list) -> float:
-    """Seconds of the fastest of three runs, after one that warms the disk's cache."""
+    """Return the seconds of the fastest of three runs, after one that warms the disk's cache."""
 
     def run() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

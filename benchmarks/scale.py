@@ -1,10 +1,11 @@
-"""Prepare, embed and one epoch of training on 50,000 clips and on a tenth of them.
+"""Run prepare, embed and one epoch of training on 50,000 clips and on a tenth of them.
 
-`python -m benchmarks scale [clips]` prints Markdown and writes benchmarks/scale.csv. What it says
-of FSD50K and AudioSet is a projection, never a measurement.
+`python -m benchmarks scale [clips]` prints Markdown and writes benchmarks/scale.csv. The figures
+for FSD50K and AudioSet are projections, never measurements.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -16,24 +17,30 @@ import pandas as pd
 import psutil
 import soundfile
 
-from benchmarks.memory import read_sounds, run_yamnet
+from benchmarks.memory import read_sounds, run_embedder
 from lean_audio.audio.decode import SAMPLE_RATE_HZ
+from lean_audio.config.params import MODELS_FILE
+from lean_audio.config.paths import SPLIT_FOLDERS, Paths
 from lean_audio.datasets.layout import SPLITS
+from lean_audio.features.chunks import CHUNKS_FILE, CLIPS_FILE
 from lean_audio.files import write_csv
 
 CLIPS, TIMES = 50_000, 10
 SHORTEST_S, LONGEST_S = 0.3, 0.6
-ROW_BYTES = 18_432  # 4,608 numbers a chunk: YAMNet's embedding and embed.layers
-STAGES = {"prepare": (), "embed": (), "train": ("joint-bahdanau",)}
-LOOK_EVERY_S = 0.05
+ROW_BYTES = 18_432  # per chunk: 4,608 numbers, YAMNet's embedding and embed.layers
+STAGES = {"prepare": (), "embed": (), "train": ("--model", "joint-bahdanau", "--seed", "1")}
+POLL_S = 0.05
 RESULTS = Path(__file__).with_suffix(".csv")
 CORES = (2, 8, 32, 128)
-DECODED_PER_CORE = 2_000  # seconds of 44.1-kHz sound a second, below what benchmarks/decode finds
+DECODED_PER_CORE = 2_000  # seconds of 44.1-kHz sound per second; benchmarks/decode.py finds more
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a projection assumes. chunks: of all splits; train_chunks: seen in an epoch."""
+    """What a projection assumes.
+
+    chunks: in all splits; train_chunks: per epoch, those for validation included.
+    """
 
     name: str
     clips: int
@@ -47,17 +54,17 @@ CORPORA = (
     Corpus("AudioSet", 2_000_000, 2_000_000 * 10 / 3600, 20_000_000, 20_000_000),
 )
 ASSUMPTIONS = f"""
-**Projection, not measured.** Time grows with the number of clips and of chunks as it did between
-the two sizes above, start-up aside. Longer sounds cost prepare one second a core for each
-{DECODED_PER_CORE:,} s of 44.1-kHz sound. Prepare and embed keep N equal cores busy and the disk
-keeps up; train runs on one machine like this one, whatever N. FSD50K: 108.3 h, 51,197 clips, about
-290,000 chunks to train on (1 s apart), 75,000 for validation and 205,000 for evaluation (0.5 s
-apart). AudioSet: 2,000,000 clips of 10 s, ten chunks each.
+**Projection, not a measurement.** Assumptions: apart from start-up, time grows with the number of
+clips and chunks as it did between the two sizes above. Decoding takes prepare one more second per
+core for every {DECODED_PER_CORE:,} s of 44.1-kHz sound. Prepare and embed keep all cores busy, and
+the disk keeps up. Training runs on one machine like this one, however many cores the others use.
+FSD50K: 108.3 h, 51,197 clips, about 290,000 chunks for training (hop 1 s), 75,000 for validation
+and 205,000 for evaluation (hop 0.5 s). AudioSet: 2,000,000 clips of 10 s, ten chunks each.
 """
 
 
 def write_sounds(root: Path, clips: int) -> None:
-    """Short noise in FSD50K layout: of ten clips eight to train on, one each for the others."""
+    """Write short noise in FSD50K layout: 80 % of the clips to train on, 10 % per other split."""
     truth = root / "FSD50K.ground_truth"
     for folder in ("FSD50K.dev_audio", "FSD50K.eval_audio", truth.name):
         (root / folder).mkdir(parents=True)
@@ -78,23 +85,22 @@ def write_sounds(root: Path, clips: int) -> None:
 
 
 def set_up(project: Path, clips: int) -> None:
-    """A directory in which the stages can run as they do in the project's own."""
+    """Make a directory in which the stages run as they do in the project's own."""
     text = Path("params.yaml").read_text()
     for old, new in (("dataset: demo", "dataset: folder"), ("epochs: 40", "epochs: 1")):
         if old not in text:
-            raise SystemExit(f"params.yaml does not say {old!r}, as it does when it is new")
+            raise SystemExit(f"params.yaml has been changed: it lacks {old!r}")
         text = text.replace(old, new)
-    data = project / "data" / "folder"
-    write_sounds(project / "sounds", clips)
-    data.mkdir(parents=True)
-    (data / "sounds").symlink_to(project / "sounds")
-    read_sounds(data)
-    run_yamnet(data)
     (project / "params.yaml").write_text(text)
+    shutil.copy(MODELS_FILE, project)
+    data = project / Paths("folder").data
+    write_sounds(project / "sounds", clips)
+    read_sounds(project / "sounds", data / "clips")
+    run_embedder(data)
 
 
 def peak_mb(pid: int) -> float:
-    """The kernel's own high-water mark of resident memory; 0 when the process has ended."""
+    """Read the kernel's high-water mark of resident memory; 0 if the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -103,7 +109,7 @@ def peak_mb(pid: int) -> float:
 
 
 def run_stage(project: Path, stage: str) -> tuple[float, list[float]]:
-    """Seconds, and the peak MB of the stage's process and of each one it started, itself first."""
+    """Run a stage; return its seconds and the peak MB of its processes, the main one first."""
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-m", f"stages.{stage}", *STAGES[stage]]
     start = time.perf_counter()
@@ -113,7 +119,7 @@ def run_stage(project: Path, stage: str) -> tuple[float, list[float]]:
         while child.poll() is None:
             for pid in [child.pid, *(process.pid for process in child.children(recursive=True))]:
                 peaks[pid] = max(peak_mb(pid), peaks.get(pid, 0.0))
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_S)
         if child.returncode:
             raise SystemExit((project / "log").read_text())
     took_s = time.perf_counter() - start
@@ -121,20 +127,21 @@ def run_stage(project: Path, stage: str) -> tuple[float, list[float]]:
 
 
 def measure(project: Path, clips: int) -> list[dict[str, object]]:
-    """One row a stage, in the CSV's columns."""
+    """Run all stages; return one row per stage, with the columns of scale.csv."""
     rows = []
     for stage in STAGES:
         took_s, peaks_mb = run_stage(project, stage)
-        audio = project / "data" / "folder" / "audio"
+        audio = project / Paths("folder").audio
         splits = ("train", "val") if stage == "train" else SPLITS
-        tables = [pd.read_parquet(audio / f"{split}.parquet") for split in splits]
-        samples = pd.read_parquet(audio / "clips.parquet").query("split in @splits")["samples"]
+        folders = [audio / SPLIT_FOLDERS[split] for split in splits]
+        samples = pd.concat(pd.read_parquet(folder / CLIPS_FILE)["samples"] for folder in folders)
+        chunks = sum(len(pd.read_parquet(folder / CHUNKS_FILE)) for folder in folders)
         rows.append(
             {
                 "stage": stage,
                 "clips": clips,
                 "audio_s": round(samples.sum() / SAMPLE_RATE_HZ, 1),
-                "chunks": sum(map(len, tables)),
+                "chunks": chunks,
                 "wall_s": round(took_s, 2),
                 "main_peak_mb": round(peaks_mb[0], 1),
                 "worker_peak_mb": round(max(peaks_mb[1:], default=0), 1),
@@ -146,12 +153,13 @@ def measure(project: Path, clips: int) -> list[dict[str, object]]:
 
 
 def markdown(table: pd.DataFrame) -> str:
+    """Format a table as Markdown."""
     lines = [table.columns, ["---:"] * len(table.columns), *table.astype(str).to_numpy()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def growth(table: pd.DataFrame) -> pd.DataFrame:
-    """Peak memory of the larger run over that of the smaller; 1.15 is the most that is wanted."""
+    """Tabulate peak memory of the larger run relative to the smaller one; the limit is 1.15."""
     small, large = (table.iloc[: len(STAGES)], table.iloc[len(STAGES) :])
     ratios = {"stage": list(STAGES)}
     for name in ("main_peak_mb", "worker_peak_mb"):
@@ -162,31 +170,35 @@ def growth(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def seconds_for(corpus: Corpus, table: pd.DataFrame, cores: int) -> dict[str, float]:
-    """Of each stage on so many cores, by the two sizes measured; train: one epoch, one machine."""
+    """Project the seconds of each stage from the two sizes measured.
+
+    prepare and embed: on `cores` cores; train: one epoch on the machine that was measured.
+    """
     by_stage = dict(iter(table.groupby("stage")))
-    share = table["cores"].iloc[0] / cores
+    speed = cores / table["cores"].iloc[0]
 
     def per(stage: str, column: str) -> float:
-        """Seconds for one more clip or chunk."""
+        """Return the seconds that one more clip or chunk takes."""
         more = by_stage[stage][["wall_s", column]].diff().iloc[-1]
         return more["wall_s"] / more[column]
 
     decoding_s = corpus.hours * 3600 / DECODED_PER_CORE / cores
     return {
-        "prepare": corpus.clips * per("prepare", "clips") * share + decoding_s,
-        "embed": corpus.chunks * per("embed", "chunks") * share,
+        "prepare": corpus.clips * per("prepare", "clips") / speed + decoding_s,
+        "embed": corpus.chunks * per("embed", "chunks") / speed,
         "train": corpus.train_chunks * per("train", "chunks"),
     }
 
 
 def project_to(corpus: Corpus, table: pd.DataFrame, cores: int) -> dict[str, str]:
+    """Return one row of the projection: hours per stage, and disk."""
     took_s = seconds_for(corpus, table, cores)
     return {
         "corpus": corpus.name,
         "cores": str(cores),
         "prepare": f"{took_s['prepare'] / 3600:.2f} h",
         "embed": f"{took_s['embed'] / 3600:.2f} h",
-        "an epoch of training": f"{took_s['train'] / 3600:.2f} h",
+        "one epoch of training": f"{took_s['train'] / 3600:.2f} h",
         "audio": f"{corpus.hours * 3600 * 2 * SAMPLE_RATE_HZ / 1e9:.0f} GB",
         "embeddings": f"{corpus.chunks * ROW_BYTES / 1e9:.0f} GB",
     }
@@ -200,9 +212,7 @@ def main(clips: int) -> None:
             rows += measure(Path(name), number)
     table = pd.DataFrame(rows)
     write_csv(RESULTS, table)
-    print(
-        markdown(table), f"\nPeak memory, {TIMES} x the clips (wanted: at most 1.15):\n", sep="\n"
-    )
+    print(markdown(table), f"\nPeak memory, {TIMES} x the clips (limit: 1.15):\n", sep="\n")
     print(markdown(growth(table)), ASSUMPTIONS, sep="\n")
     rows = [project_to(corpus, table, cores) for corpus in CORPORA for cores in CORES]
     print(markdown(pd.DataFrame(rows)))

@@ -1,4 +1,4 @@
-"""Training LEAN from disk against a bare Keras fit of the same model on arrays in memory."""
+"""Time LEAN's training from disk, compared with Keras's own fit on arrays in memory."""
 
 import json
 import sys
@@ -13,7 +13,8 @@ from benchmarks.tools import ALL_CORES, LABELS, bracketed, report, store_noise
 from lean_audio.backbones.base import EMBEDDING
 from lean_audio.backbones.yamnet import BACKBONE
 from lean_audio.config.params import load_params
-from lean_audio.features.cache import LAYOUT_FILE, shard_path
+from lean_audio.config.paths import SPLIT_FOLDERS
+from lean_audio.features.cache import LAYOUT_FILE, features_shard
 from lean_audio.files import write_json
 from lean_audio.model import build_head
 from lean_audio.training.batches import Examples, ShuffledBatches, open_examples
@@ -24,7 +25,7 @@ SHARD_CHUNKS = 2048
 
 
 class EpochTimes(keras.callbacks.Callback):
-    """Seconds of each epoch; the first also builds the graph."""
+    """Times each epoch; the first also builds the graph."""
 
     def __init__(self):
         super().__init__()
@@ -37,28 +38,33 @@ class EpochTimes(keras.callbacks.Callback):
         self.taken_s.append(time.perf_counter() - self.start)
 
 
-def examples_of_noise(folder: Path) -> Examples:
-    store_noise(folder, CLIPS, CLIP_S, hop_s=1.0)
-    examples = open_examples(folder, folder, "train", LABELS)
-    layout = {"shard_chunks": SHARD_CHUNKS, "widths": {EMBEDDING: 1024}}
+def examples_of_noise(audio: Path, embeddings: Path) -> Examples:
+    """Write noise and random embeddings; open their training split."""
+    store_noise(audio, CLIPS, CLIP_S, hop_s=1.0)
+    examples = open_examples(audio, embeddings, "train")
+    folder = embeddings / SPLIT_FOLDERS["train"]
+    layout = {"shard_chunks": SHARD_CHUNKS, "widths": {EMBEDDING: 1024}, "data_sha256": "noise"}
     write_json(folder / LAYOUT_FILE, layout)
     rng = np.random.default_rng(0)
     for number, start in enumerate(range(0, len(examples.chunks), SHARD_CHUNKS)):
         rows = min(SHARD_CHUNKS, len(examples.chunks) - start)
-        embeddings = rng.normal(size=(rows, 1024)).astype("<f4")
-        shard_path(folder, "train", number).write_bytes(embeddings.tobytes())
+        values = rng.normal(size=(rows, 1024)).astype("<f4")
+        features_shard(folder, number).write_bytes(values.tobytes())
     return examples
 
 
 def rate(source: str) -> float:
-    """Samples a second in the best epoch after the first."""
+    """Return samples per second in the best epoch after the first.
+
+    source: "disk" for batches as LEAN reads them, else arrays in memory.
+    """
     params = load_params()
     make_deterministic(1)
-    model = build_head(params.variant("joint-bahdanau"), len(LABELS), BACKBONE)
+    model = build_head(params.model("joint-bahdanau").network, len(LABELS), BACKBONE)
     model.compile(keras.optimizers.Adam(params.train.learning_rate), "binary_crossentropy")
     times, size = EpochTimes(), params.train.batch_size
     with tempfile.TemporaryDirectory() as folder:
-        examples = examples_of_noise(Path(folder) / "chunks")
+        examples = examples_of_noise(Path(folder, "audio"), Path(folder, "embeddings"))
         rows = np.arange(len(examples.chunks))
         if source == "disk":
             data = {"x": ShuffledBatches(examples, size, 1, model.input), "shuffle": False}
@@ -79,7 +85,7 @@ def main() -> None:
         report(
             "train joint-bahdanau from disk",
             f"{ours:.0f} samples/s",
-            f"bare fit on arrays in {name} {rate_of_fit:.0f}/s",
+            f"Keras's fit on arrays in {name} {rate_of_fit:.0f}/s",
             ours / rate_of_fit,
             ">= 0.90",
         )

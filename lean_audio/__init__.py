@@ -1,33 +1,23 @@
-"""LEAN: a reproducible audio-tagging pipeline, from sound to the ablation table."""
+"""Train, evaluate, quantize and run LEAN, a small network that tags sounds.
 
-import os
-import sys
+Reproduces S. Choudhary, C. R. Karthik, P. S. Lakshmi, S. Kumar, "LEAN: Light and Efficient Audio
+Classification Network", 2023, arXiv:2305.12712. References such as "(paper, III-B)" are to it.
 
-# TensorFlow reads both once, when it starts. Hide its chatter, keep its errors.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+`Tagger` runs a shipped model file. It is imported on first use, so that importing a module of the
+pipeline does not load an interpreter.
+"""
 
-# One thread a kernel, independent kernels side by side: the bytes do not depend on the number of
-# cores, and the two directions of the wave encoder train faster (see benchmarks/).
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+from typing import TYPE_CHECKING, Any
 
-# Keras and TensorFlow load these on the off chance that someone wants them: 3 s of the 8 in which
-# a stage starts. They find them missing, and whoever else asks for them gets them.
-WITHOUT = {
-    "sklearn": ("keras",),
-    "matplotlib": ("keras",),
-    "jax": ("tensorflow", "keras.src.callbacks"),
-}
+if TYPE_CHECKING:
+    from lean_audio.tagger import Tagger
+
+__all__ = ["Tagger"]
 
 
-class _Withhold:
-    """Of the modules in WITHOUT, from those named there, while they are being loaded."""
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from lean_audio import tagger
 
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        for asking in WITHOUT.get(name, ()):
-            spec = getattr(sys.modules.get(asking), "__spec__", None)
-            if getattr(spec, "_initializing", False):
-                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-sys.meta_path.insert(0, _Withhold)  # pyright: ignore[reportArgumentType]
+    return getattr(tagger, name)

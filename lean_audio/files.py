@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are either complete or absent."""
 
 import errno
 import hashlib
@@ -18,16 +18,16 @@ from lean_audio.errors import BadInputError, LeanError
 if TYPE_CHECKING:  # the command line does without pandas
     import pandas as pd
 
-FINISHED = ".finished"  # in a resumable folder: the results of its finished shards
+FINISHED = ".finished"  # in a resumable directory: the results of its finished shards
 
 
 @contextmanager
-def whole(path: Path, *, make_folder: bool = True) -> Iterator[Path]:
+def atomic_file(path: Path, *, make_folder: bool = True) -> Iterator[Path]:
     """Yield a temporary sibling to write to; rename it to `path` when the block succeeds.
 
     Raises LeanError when the disk is full.
     """
-    # the suffix is kept; other hosts may have a process of this number
+    # keeps the suffix; unique although other hosts may have a process with this number
     name = f".{os.getpid()}-{secrets.token_hex(4)}.tmp.{path.name}"
     temporary = path.with_name(name)
     with _disk_full_explained(path):
@@ -53,8 +53,8 @@ def _disk_full_explained(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty sibling folder to fill; it replaces `path` when the block succeeds."""
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty sibling directory; it replaces `path` when the block succeeds."""
     temporary = path.with_name(f".{path.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -68,12 +68,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def resumable_folder(path: Path, key: str) -> Iterator[Path]:
-    """As whole_folder, but a run that fails leaves the folder to the next one of equal `key`.
+    """Yield a directory like atomic_directory's, which a failed run leaves for the next one.
 
-    key: hexadecimal, says what the content follows from. It is part of the folder's name, so that
-    a worker left over from another run cannot write into this one.
-    The folder yielded is absolute; FINISHED in it is for results of what need not be done again.
-    A BadInputError leaves nothing.
+    key: hexadecimal hash of what the content follows from; only a run with the same key resumes.
+    It is part of the directory's name, so that a worker left over from another run cannot write
+    into this one.
+    The directory is absolute; FINISHED in it holds the results of work that is done.
+    A BadInputError deletes it.
     """
     path = path.absolute()
     temporary = path.with_name(f".{path.name}.{key[:16]}.partial")
@@ -87,7 +88,7 @@ def resumable_folder(path: Path, key: str) -> Iterator[Path]:
         shutil.rmtree(temporary)
         raise
     shutil.rmtree(path, ignore_errors=True)
-    for stray in temporary.glob(".*.tmp.*"):  # of killed workers
+    for stray in temporary.rglob(".*.tmp.*"):  # of killed workers
         stray.unlink(missing_ok=True)
     shutil.rmtree(temporary / FINISHED)
     temporary.rename(path)
@@ -95,7 +96,7 @@ def resumable_folder(path: Path, key: str) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with `\\n` line ends."""
-    with whole(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -105,18 +106,20 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def sha256(path: Path) -> str:
+    """Hash a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_at(path: Path, offset_bytes: int, out: np.ndarray) -> None:
-    """Fill `out`, contiguous, with the bytes of the file from `offset_bytes` on.
+    """Fill the contiguous array `out` with the bytes of the file from `offset_bytes` on.
 
-    Raises LeanError when the file ends before.
+    Raises LeanError when the file is too short.
     """
     with path.open("rb", buffering=0) as file:
         file.seek(offset_bytes)
@@ -129,15 +132,16 @@ def read_at(path: Path, offset_bytes: int, out: np.ndarray) -> None:
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table without its index, with `\\n` line ends."""
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
-def disown(folder: Path) -> None:
-    """Touch every file of `folder`, so that DVC no longer takes it for one that it may delete.
+def touch_tree(folder: Path) -> None:
+    """Touch every file of `folder`, so that DVC does not delete it as one of its own.
 
-    `dvc exp run` starts by removing what DVC itself put into the workspace and the current
-    parameters do not name, and it knows its own files by their time of change. Results are kept
-    in git and must stay when another dataset is chosen. Content and hash are as before.
+    `dvc exp run` starts by removing what DVC put into the workspace and the current parameters do
+    not name, and recognises such files by their modification time. Results are kept in git and
+    must stay when another dataset is chosen. Content and hash do not change.
     """
     for path in sorted(folder.rglob("*")):
         path.touch()

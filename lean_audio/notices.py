@@ -1,11 +1,14 @@
-"""Why some numbers must not be compared with published ones, on screen."""
+"""Warnings about numbers that must not be compared with published ones."""
 
 import sys
 from typing import Any
 
 
 def notices(provenance: dict[str, Any]) -> list[str]:
-    """One sentence for each reason why the numbers must not be compared with published ones."""
+    """Return one sentence per reason why the numbers must not be compared with published ones.
+
+    provenance: content of metrics/<dataset>/provenance.json.
+    """
     found = []
     if provenance["dataset"]["synthetic"]:
         found.append("SYNTHETIC DATA: the clips are generated, not recorded.")
@@ -18,6 +21,6 @@ def print_notices(provenance: dict[str, Any]) -> None:
     """Write the notices to stderr, framed."""
     lines = notices(provenance)
     if lines:
-        lines.append("These numbers show that the pipeline works and nothing else.")
+        lines.append("These numbers only show that the pipeline runs end to end.")
         rule = "=" * max(map(len, lines))
         print(rule, *lines, rule, sep="\n", file=sys.stderr)

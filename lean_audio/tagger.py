@@ -1,25 +1,19 @@
-"""Tag sounds with one shipped .tflite: whole clips, or a stream as it comes.
+"""Tag sounds with one shipped .tflite: complete clips, or a stream as it arrives.
 
-Needs the file alone: labels, thresholds and the way chunks are cut are inside it.
+Needs only the file: labels, thresholds and chunking settings are inside it.
 """
 
-import json
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
 from lean_audio.audio.decode import SAMPLE_RATE_HZ, to_float
-from lean_audio.errors import LeanError
+from lean_audio.tflite.card import read_card
 from lean_audio.tflite.runtime import Runtime
-
-CARD_KEYS = {"thresholds", "hop_s", "tail", "resampler"}  # what the command line cannot do without
 
 
 @dataclass(frozen=True)
@@ -32,16 +26,36 @@ class Span:
 
 
 class Tagger:
-    """A model file, opened. labels: of its scores; card: the content of its lean.json."""
+    """A shipped model, ready to score sound.
 
-    def __init__(self, path: Path, threads: int = 1):
-        self.path = path
-        self.labels, self.card = read_card(path)
-        self._runtime = Runtime(path, threads, name=str(path))
+    Parameters
+    ----------
+    path
+        A .tflite as the pipeline writes it to models/.
+    threads
+        Of the interpreter.
+
+    Attributes
+    ----------
+    labels : list of str
+        Of the scores, in order.
+    card : dict
+        Content of lean.json: thresholds, calibration, chunking, data and licence.
+
+    Raises
+    ------
+    LeanError
+        If the file does not exist, has no labels and card, or does not run here.
+    """
+
+    def __init__(self, path: Path | str, threads: int = 1):
+        self.path = Path(path)
+        self.labels, self.card = read_card(self.path)
+        self._runtime = Runtime(self.path, threads, name=str(path))
 
     @cached_property
     def thresholds(self) -> np.ndarray:
-        """(classes,) float32: the score from which a label is called."""
+        """Score from which a label is assigned, (classes,) float32."""
         return np.array(self.card["thresholds"], np.float32)
 
     @property
@@ -54,9 +68,9 @@ class Tagger:
             yield self._score(samples[start : start + length], start)
 
     def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[Span]:
-        """Score each chunk as soon as it is whole; the same chunks as `spans` on all samples.
+        """Score each chunk as soon as it is complete; the same chunks as `spans` on all samples.
 
-        blocks: (n,) int16 at 16 kHz each. At most one chunk is kept in memory.
+        blocks: (n,) int16 at 16 kHz each. At most one chunk and one block are kept in memory.
         """
         held, start, scored_to = np.empty(0, np.int16), 0, 0
         for block in blocks:
@@ -75,26 +89,6 @@ class Tagger:
 
 
 def clip_scores(spans: list[Span]) -> np.ndarray:
-    """(classes,) float32: the mean over the chunks (paper, IV)."""
+    """Average the scores of a clip's chunks (paper, IV): (classes,) float32."""
     scores = np.array([span.scores for span in spans])
     return scores.mean(axis=0, dtype=np.float64).astype(np.float32)
-
-
-def read_card(path: Path) -> tuple[list[str], dict[str, Any]]:
-    """The labels and the card inside a model file; LeanError if there are none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            labels = archive.read("labels.txt").decode().removesuffix("\n").split("\n")
-            card = json.loads(archive.read("lean.json"))
-        if len(card["thresholds"]) != len(labels) or not set(card) >= CARD_KEYS:
-            raise KeyError
-    except FileNotFoundError:
-        raise LeanError(f"{path}: no such model file") from None
-    except OSError as error:
-        raise LeanError(f"{path}: not readable as a model ({error.strerror})") from None
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, RuntimeError):
-        raise LeanError(
-            f"{path} has no LEAN metadata (labels.txt and lean.json inside); "
-            "allowed are the .tflite files that `dvc repro` leaves in models/"
-        ) from None
-    return labels, card

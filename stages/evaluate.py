@@ -1,33 +1,30 @@
-"""Measure one trained variant by its scores of the evaluation clips."""
-
-import sys
+"""Score the evaluation clips with one trained model and measure the scores."""
 
 import numpy as np
 
+from lean_audio.backbones.base import load_backbone
 from lean_audio.config.params import load_params
-from lean_audio.datasets.layout import load_dataset
-from lean_audio.errors import run_stage
-from lean_audio.evaluation.evaluate import evaluate
-from lean_audio.features.chunks import open_chunks
-from lean_audio.files import read_json, write_json
-from lean_audio.notices import print_notices
+from lean_audio.files import atomic_file
+from lean_audio.metrics.evaluate import evaluate
+from lean_audio.training.batches import open_examples
+from lean_audio.training.heads import read_head
+from lean_audio.training.scoring import score_clips
+from stages import run_stage
 
 
-def main(variant: str) -> None:
+def main(model: str, seed: int) -> None:
     params = load_params()
-    params.variant(variant)  # or an error that names the variants
-    paths = params.paths
-    vocabulary = load_dataset(paths.clips).vocabulary
-    chunks = open_chunks(paths.audio, "eval", vocabulary)
-    train_targets = open_chunks(paths.audio, "train", vocabulary).clip_targets
-    provenance = read_json(paths.metrics / "provenance.json")
-    training = read_json(paths.metrics / f"{variant}.training.json")
-    scores, resamples = np.load(paths.scores(variant)), params.ablation.resamples
-    result = evaluate(scores, chunks, train_targets, params.evaluate, resamples)
-    result.save_tables(paths.metrics, variant)
-    write_json(paths.metrics / f"{variant}.json", result.summary(provenance, training))
-    print_notices(provenance)
+    params.model(model)  # or an error that names the models
+    paths, files = params.paths, params.paths.training(model, seed)
+    examples = open_examples(paths.audio, paths.embeddings, "eval")
+    chunks = examples.chunks
+    backbone = load_backbone(params.backbone, params.embed.mean_normalization)
+    scores = score_clips(read_head(files.head).open(len(chunks.vocabulary), backbone), examples)
+    with atomic_file(files.scores) as temporary:
+        np.save(temporary, scores)
+    measured = evaluate(chunks.clip_targets, scores, chunks.vocabulary, params.evaluate)
+    measured.save(files.record, examples.embeddings.data_sha256)
 
 
 if __name__ == "__main__":
-    run_stage(main, *sys.argv[1:])
+    run_stage(main)

@@ -1,16 +1,16 @@
-"""Run every .tflite over the evaluation clips; ship the smallest that loses nothing to speak of."""
+"""Score the evaluation clips with every .tflite, time the files, and ship one of them."""
 
 import shutil
 
 import numpy as np
 
 from lean_audio.config.params import load_params
-from lean_audio.datasets.layout import load_dataset
-from lean_audio.device.measure import measure, summary
-from lean_audio.device.score import PARTS_FOLDER, all_clips
-from lean_audio.errors import run_stage
-from lean_audio.files import read_json, whole, write_json
-from lean_audio.notices import print_notices
+from lean_audio.config.paths import SPLIT_FOLDERS
+from lean_audio.device.measure import measure, summarize_shipped
+from lean_audio.device.score import all_clips
+from lean_audio.files import atomic_file, write_json
+from lean_audio.tflite.card import read_card
+from stages import run_stage
 
 
 def main() -> None:
@@ -18,19 +18,18 @@ def main() -> None:
     paths = params.paths
     measured = measure(
         paths.device,
-        all_clips(paths.audio, "eval", load_dataset(paths.clips).vocabulary),
-        np.load(paths.scores(params.quantized)),
+        all_clips(paths.audio / SPLIT_FOLDERS["eval"]),
+        np.load(paths.training(params.quantize.variant, params.seed).scores),
         params.device,
-        parts=paths.device / PARTS_FOLDER,
-        seed=params.seed,
+        resamples=params.evaluate.resamples,
         workers=params.compute.workers,
     )
-    write_json(paths.metrics / "device.json", {"variant": params.quantized, **measured})
-    write_json(paths.metrics / "shipped.json", summary(measured))
-    with whole(paths.shipped) as temporary:
+    _, card = read_card(paths.device / "float32.tflite")
+    write_json(paths.metrics / "device.json", {"variant": card["variant"], **measured})
+    write_json(paths.metrics / "shipped.json", summarize_shipped(measured))
+    with atomic_file(paths.shipped) as temporary:
         shutil.copyfile(paths.device / f"{measured['shipped']}.tflite", temporary)
     print(f"{paths.shipped}: {measured['shipped']}")
-    print_notices(read_json(paths.metrics / "provenance.json"))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,20 @@
-"""Decode, mix down and resample every clip once; index its chunks; set bad clips aside."""
+"""Decode, mix down and resample every clip once; index its chunks; set unusable clips aside."""
 
 from lean_audio.config.params import load_params
-from lean_audio.datasets.layout import load_dataset
-from lean_audio.errors import run_stage
+from lean_audio.datasets.layout import dataset_root, load_dataset
 from lean_audio.features.prepare import prepare
+from stages import run_stage
 
 
 def main() -> None:
     params = load_params()
-    dataset = load_dataset(params.paths.clips)
+    paths = params.paths
     prepare(
-        dataset,
-        params.root,
-        params.paths.audio,
-        params.paths.metrics / "set_aside.csv",
+        load_dataset(paths.clips),
+        dataset_root(params.dataset, params.datasets.folder.root, paths.raw),
+        paths.audio,
+        paths.metrics / "set_aside.csv",
+        paths.metrics / "class_counts.csv",
         params.prepare,
         params.compute.workers,
         params.cluster.scheduler,

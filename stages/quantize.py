@@ -1,30 +1,26 @@
-"""Make one waveform-in .tflite a scheme out of the headlined variant."""
+"""Make one waveform-input .tflite per scheme from the headline model or another one."""
 
 from lean_audio.config.params import load_params
-from lean_audio.datasets.layout import load_dataset
-from lean_audio.device.quantize import Source, describe, make_files
+from lean_audio.config.paths import SPLIT_FOLDERS
+from lean_audio.device.quantize import Source, card_fields, make_files
 from lean_audio.device.score import all_clips
-from lean_audio.errors import run_stage
 from lean_audio.files import read_json, write_csv, write_json
+from lean_audio.training.heads import read_head
+from stages import run_stage
 
 
 def main() -> None:
     params = load_params()
-    name, paths = params.quantized, params.paths
+    paths = params.paths
     provenance = read_json(paths.metrics / "provenance.json")
+    folder = paths.training(params.quantize.variant, params.seed).head
+    model, normalized = read_head(folder).model, params.embed.mean_normalization
     made = make_files(
-        Source(
-            name,
-            params.variant(name),
-            (params.backbone, params.embed.mean_normalization),
-            paths.yamnet,
-            paths.weights(name),
-        ),
-        all_clips(paths.audio, "val", load_dataset(paths.clips).vocabulary),
+        Source(model, folder, paths.weights, params.backbone, normalized),
+        all_clips(paths.audio / SPLIT_FOLDERS["val"]),
         paths.device,
         params.quantize,
-        describe(name, provenance, params.prepare),
-        seed=params.seed,
+        card_fields(model, provenance, params.prepare),
         workers=params.compute.workers,
     )
     write_csv(paths.metrics / "sensitivity.csv", made.sensitivity)

@@ -1,16 +1,24 @@
-"""Render the pages from what the other stages measured."""
+"""Render the report pages and the model card from what the other stages measured."""
 
 from lean_audio.config.params import load_params
-from lean_audio.errors import run_stage
-from lean_audio.files import disown
+from lean_audio.files import touch_tree
+from lean_audio.report.models import report_models
 from lean_audio.report.render import render
+from stages import run_stage
 
 
 def main() -> None:
     params = load_params()
     paths = params.paths
-    render(paths.metrics, paths.examples, paths.report, params.attention, params.settings_sha256)
-    disown(paths.metrics)  # an experiment on another dataset would delete them
+    render(
+        paths.metrics,
+        paths.examples,
+        paths.report,
+        params.attention,
+        report_models(params),
+        params.seed,
+    )
+    touch_tree(paths.metrics)  # an experiment on another dataset would delete them
     print(f"report: {paths.report / 'index.html'}")
 
 

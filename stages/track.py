@@ -1,9 +1,9 @@
-"""Bring the runs in MLflow up to date with the files that the other stages left."""
+"""Create or complete the runs in MLflow from the files of the other stages."""
 
 from lean_audio.config.params import load_params
-from lean_audio.errors import run_stage
 from lean_audio.files import write_json
 from lean_audio.tracking.sync import track_or_postpone
+from stages import run_stage
 
 
 def main() -> None:

@@ -1,12 +1,13 @@
-"""Rewrites the results table in README.md from metrics/; run as `python -m tools.readme`."""
+"""Rewrite the results table in README.md from metrics/ (`make readme`)."""
 
 from pathlib import Path
 
 from lean_audio.config.params import load_params
-from lean_audio.errors import LeanError, run_stage
+from lean_audio.errors import LeanError
 from lean_audio.files import write_text
-from lean_audio.report.inputs import Settings
+from lean_audio.report.models import Models, report_models
 from lean_audio.report.render import results_table
+from stages import run_stage
 
 README = Path("README.md")
 METRICS_DIRS = (Path("metrics/demo"), Path("metrics/folder"))
@@ -14,7 +15,10 @@ START, END = "<!-- results -->", "<!-- /results -->"
 
 
 def replace_results(readme: str, table: str) -> str:
-    """The README with the text between the two marks replaced by the table."""
+    """Replace the text between the two marks by the table.
+
+    Raises LeanError if the marks are missing.
+    """
     before, start, rest = readme.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
@@ -22,12 +26,15 @@ def replace_results(readme: str, table: str) -> str:
     return f"{before}{START}\n\n{table}\n{END}{after}"
 
 
-def main(settings: Settings) -> None:
-    """Replace the block in place, from the repository root."""
+def update(models: Models) -> None:
+    """Rewrite the table in README.md; run from the repository's root."""
     readme = README.read_text(encoding="utf-8")
-    table = results_table(METRICS_DIRS, settings)
-    write_text(README, replace_results(readme, table))
+    write_text(README, replace_results(readme, results_table(METRICS_DIRS, models)))
+
+
+def main() -> None:
+    update(report_models(load_params()))
 
 
 if __name__ == "__main__":
-    run_stage(lambda: main(load_params().settings_sha256))
+    run_stage(main)

@@ -1,10 +1,10 @@
-"""Start MLflow's own page on the runs of this project."""
+"""Open MLflow's web interface on the runs of this project (`make ui`)."""
 
 import os
-import sys
 
-from lean_audio.errors import LeanError, run_stage
+from lean_audio.errors import LeanError
 from lean_audio.tracking.store import repository_root, store_uri
+from stages import run_stage
 
 
 def main(port: str) -> None:
@@ -25,4 +25,4 @@ def main(port: str) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main, *sys.argv[1:])
+    run_stage(main)

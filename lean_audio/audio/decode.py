@@ -1,4 +1,4 @@
-"""From an audio file to 16-bit mono samples at 16 kHz (paper, III-A)."""
+"""Decode audio files to 16-bit mono samples at 16 kHz (paper, III-A)."""
 
 import io
 import os
@@ -22,25 +22,39 @@ FULL_SCALE = 32_768  # of 16-bit samples
 
 Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
 
-# libsndfile's notes on a header that promises more audio than the file holds
+# libsndfile's log when a header promises more audio than the file holds
 _CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
-_UNKNOWN_LENGTH = 0x7FFF_0000  # written by recorders that stream and cannot know it
+_UNKNOWN_LENGTH = 0x7FFF_0000  # a streaming recorder cannot know the length and writes this
 _PAGE_BYTES, _OGG_LAST_PAGE = 65_536, 0x04
 _MP3_LENGTH_TAGS = (b"Xing\0\0\0", b"Info\0\0\0")
-_ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count what decoders leave out
+_ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count padding that decoders drop
 
 
 class BadClipError(Exception):
-    """Why one clip cannot be used; the run sets it aside and goes on."""
+    """One clip cannot be used; the run sets it aside and continues."""
 
 
 def read_clip(path: Path | zipfile.Path, resampler: Quality) -> np.ndarray:
-    """Decode, mix down, resample with an anti-aliasing filter, round to 16 bits.
+    """Decode a clip, mix it down, resample it with an anti-aliasing filter, and round to 16 bits.
 
-    path: a file's or an archive's entry's.
-    Returns: (samples,) int16 at 16 kHz, at least one sample.
-    Raises BadClipError when the file is damaged, truncated, empty or holds NaN or infinity;
-    LeanError when it is not there, or the disk does not give it.
+    Parameters
+    ----------
+    path
+        A file, or an entry of an archive.
+    resampler
+        soxr quality.
+
+    Returns
+    -------
+    numpy.ndarray
+        (samples,) int16 at 16 kHz, at least one sample.
+
+    Raises
+    ------
+    BadClipError
+        If the file is damaged, truncated or empty, or has samples that are NaN or infinite.
+    LeanError
+        If the file does not exist or the disk cannot read it.
     """
     waveform, rate_hz = _decode(path)
     if rate_hz != SAMPLE_RATE_HZ:
@@ -51,18 +65,18 @@ def read_clip(path: Path | zipfile.Path, resampler: Quality) -> np.ndarray:
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:
-    """(...,) float in [-1, 1) to little-endian int16; beyond that range it is clipped."""
+    """Convert (...,) float in [-1, 1) to little-endian int16; values outside are clipped."""
     scaled = np.rint(waveform * np.float32(FULL_SCALE))
     return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype("<i2")
 
 
 def to_float(samples: np.ndarray) -> np.ndarray:
-    """(...,) int16 to float32 in [-1, 1)."""
+    """Convert (...,) int16 to float32 in [-1, 1)."""
     return np.multiply(samples, np.float32(1 / FULL_SCALE), dtype=np.float32)
 
 
 def _decode(path: Path | zipfile.Path) -> tuple[np.ndarray, int]:
-    """(samples,) float32 mono at the file's own rate, and that rate in Hz."""
+    """Return (samples,) float32 mono at the file's own rate, and that rate in Hz."""
     source = path if isinstance(path, Path) else _unpacked(path)
     try:
         with soundfile.SoundFile(_for_libsndfile(source)) as file:
@@ -84,7 +98,7 @@ def _decode(path: Path | zipfile.Path) -> tuple[np.ndarray, int]:
 
 
 def _blame_the_disk(source: Path | io.BytesIO) -> None:
-    """Raise LeanError when the file's bytes cannot be had: no reason to set the clip aside."""
+    """Raise LeanError if the disk cannot read the file: then the clip itself is not at fault."""
     try:
         if isinstance(source, Path):
             source.read_bytes()
@@ -123,9 +137,10 @@ def _opened(source: Path | io.BytesIO) -> Iterator[BinaryIO]:
 
 
 def _states_length(source: Path | io.BytesIO, suffix: str) -> bool:
-    """False for an MP3 without a length tag, whose length libsndfile guesses from the bit rate.
+    """Return whether a file states its length; an MP3 without a length tag does not.
 
-    With a variable bit rate the guess can be too high, or too low and then the end is not read.
+    libsndfile then guesses the length from the bit rate. With a variable bit rate the guess may be
+    too high, or too low, in which case the end is not read.
     """
     if suffix.lower() != ".mp3":
         return True
@@ -135,7 +150,7 @@ def _states_length(source: Path | io.BytesIO, suffix: str) -> bool:
 
 
 def _refuse_cut_ogg(source: Path | io.BytesIO) -> None:
-    """The last page of a whole Ogg stream says that it is the last; a page is at most 64 KiB."""
+    """Raise BadClipError if the last page (at most 64 KiB) is not marked as the stream's last."""
     with _opened(source) as file:
         file.seek(max(file.seek(0, io.SEEK_END) - _PAGE_BYTES, 0))
         end = file.read()

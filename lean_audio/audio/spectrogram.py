@@ -1,4 +1,4 @@
-"""The spectrogram that pictures of a clip show."""
+"""Spectrograms for pictures of a clip."""
 
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ PICTURE_COLUMNS, PICTURE_ROWS = 600, 128
 
 
 def spectrogram_db(samples: np.ndarray, columns: int) -> np.ndarray:
-    """(257, at most `columns`) dB, from 0 Hz up; samples: (n,) int16 at 16 kHz, n > 0.
+    """Return the magnitude spectrogram in dB, (257, at most `columns`), 0 Hz first.
 
-    A column is centred on its place in the clip, so that the picture spans the clip's length.
+    samples: (n,) int16 at 16 kHz, n > 0. Each column is centred on its time in the clip, so the
+    picture spans the clip's full length.
     """
     hop = max(HOP_SAMPLES, -(-len(samples) // columns))
     padded = np.pad(to_float(samples), FFT_SAMPLES // 2)
@@ -26,15 +27,15 @@ def spectrogram_db(samples: np.ndarray, columns: int) -> np.ndarray:
 
 
 def save_spectrogram(path: Path, samples: np.ndarray) -> None:
-    """Write a PNG without axes, at most 600 by 128, the same bytes for the same samples.
+    """Write a PNG without axes, at most 600 by 128 pixels; same samples, same bytes.
 
-    The colours span the 80 dB below the clip's loudest, so that a quiet clip is seen as well.
+    The colours span the 80 dB below the clip's loudest bin, so quiet clips are visible too.
     """
     from matplotlib.image import imsave
 
     decibels = spectrogram_db(samples, PICTURE_COLUMNS)[:-1]  # an even number of rows
     rows = decibels.reshape(PICTURE_ROWS, -1, decibels.shape[1]).mean(axis=1)
-    no_version: dict[str, Any] = {"Software": None}  # that of matplotlib is not in the picture
+    no_version: dict[str, Any] = {"Software": None}  # leave matplotlib's version out of the file
     top = max(rows.max(), FLOOR_DB + RANGE_DB)
     imsave(
         path,

@@ -1,8 +1,8 @@
-"""Zip archives in one file or split into parts, read where they lie: nothing is unpacked.
+"""Read zip archives, whole or split into parts, without unpacking them.
 
-`FSD50K.dev_audio.zip` with `.z01`, `.z02`, ... before it is one archive. An entry's offset counts
-from the start of the part that the entry starts in; the standard library takes it to count from
-the start of the part with the directory, and is put right here.
+`FSD50K.dev_audio.zip` and the parts before it, `.z01`, `.z02`, ..., are one archive. An entry's
+offset counts from the start of the part in which the entry begins. The standard library counts it
+from the start of the part that holds the directory; `_open` corrects that.
 """
 
 import io
@@ -17,8 +17,9 @@ from pathlib import Path, PurePosixPath
 
 from lean_audio.errors import LeanError
 
-MOST_ENTRY_BYTES = 2**30  # read into memory whole; 3.4 h of 16-bit mono at 44.1 kHz
-# signature, this part, directory's part, entries here, entries, directory's bytes, offset, comment
+MAX_ENTRY_BYTES = 2**30  # an entry is read into memory; 3.4 h of 16-bit mono at 44.1 kHz
+# signature, this part, directory's part, entries here, all entries, directory's size, its offset,
+# length of the comment
 _END = struct.Struct("<4s4H2LH")
 # signature, part of the 64-bit record, its offset there, parts
 _LOCATOR = struct.Struct("<4sLQL")
@@ -27,14 +28,14 @@ _LONGEST_END = _LOCATOR.size + _END.size + 0xFFFF  # with a comment
 
 
 class DamagedEntryError(Exception):
-    """What is wrong with one entry of an archive that is otherwise good."""
+    """One entry is damaged in an archive that is otherwise good."""
 
 
 @dataclass(frozen=True)
 class ArchiveRoot:
-    """A directory in FSD50K layout whose folders are archives: `root / folder / file`.
+    """A directory in FSD50K layout whose folders are zip archives: `root / "folder/file"`.
 
-    Raises LeanError when an archive is missing, incomplete or not to be trusted.
+    The division raises LeanError if an archive is missing, incomplete or unsafe.
     """
 
     folder: Path
@@ -49,7 +50,7 @@ class ArchiveRoot:
 
 @dataclass(frozen=True)
 class Piece:
-    """Bytes of a file, from `start` on."""
+    """A range of a file: `bytes` bytes from `start` on."""
 
     path: Path
     start: int
@@ -57,7 +58,7 @@ class Piece:
 
 
 class Pieces(io.RawIOBase):
-    """Pieces of files one after the other as one file, seekable and read-only."""
+    """Read-only, seekable concatenation of pieces of files."""
 
     def __init__(self, pieces: list[Piece]):
         super().__init__()
@@ -76,7 +77,7 @@ class Pieces(io.RawIOBase):
         return self.position
 
     def readinto(self, buffer) -> int:
-        """At most to the end of the piece; whoever wants more asks again."""
+        """Read at most to the end of the current piece, as RawIOBase allows."""
         for piece, start in zip(self.pieces, self.starts, strict=False):
             passed = self.position - start
             if 0 <= passed < piece.bytes:
@@ -90,7 +91,11 @@ class Pieces(io.RawIOBase):
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
-    """Open `path`, a .zip, with the parts before it."""
+    """Open a .zip together with the parts before it.
+
+    Raises LeanError if a part is missing, the archive is damaged, or an entry is unsafe: it would
+    escape its directory, overlaps another one, or is larger than MAX_ENTRY_BYTES.
+    """
     if not path.is_file():
         raise LeanError(f"{path} is missing")
     return _open(path, path.stat().st_mtime_ns)
@@ -98,7 +103,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 
 @cache
 def _open(path: Path, written_ns: int) -> zipfile.ZipFile:
-    """written_ns: a cluster's workers live long, and the file may change."""
+    """Open an archive; written_ns keeps a long-lived worker from using a file that has changed."""
     parts = [*_earlier_parts(path), path]
     starts = [0, *accumulate(part.stat().st_size for part in parts)]
     end = _read_end(path, len(parts))
@@ -108,11 +113,11 @@ def _open(path: Path, written_ns: int) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(io.BufferedReader(Pieces(pieces)))
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise LeanError(f"{path} cannot be read: {error}") from None
-    archive.filename = str(path)  # for messages, and zipfile.Path asks for it
+    archive.filename = str(path)  # for error messages; zipfile.Path needs it too
     entries = archive.infolist()
     for entry in entries:
         if entry.volume >= len(parts):
-            raise LeanError(f"{path} is damaged: {entry.filename!r} lies in a part that is not one")
+            raise LeanError(f"{path} is damaged: {entry.filename!r} points to an unknown part")
         entry.header_offset += starts[entry.volume] - starts[end.directory_part]
     _refuse_bad_names_and_sizes(path, entries)
     _refuse_overlaps(path, entries, archive.start_dir)
@@ -120,14 +125,14 @@ def _open(path: Path, written_ns: int) -> zipfile.ZipFile:
 
 
 def read_entry(path: zipfile.Path) -> bytes:
-    """The content of one entry, its CRC verified.
+    """Read one entry and verify its CRC.
 
-    Raises DamagedEntryError, and LeanError when the archive itself cannot be read any more.
+    Raises DamagedEntryError if it is damaged, LeanError if the archive can no longer be read.
     """
     entry = path.root.getinfo(path.at)
     try:
         with path.root.open(entry) as file:
-            return file.read(entry.file_size)  # no more, whatever the compressed data hold
+            return file.read(entry.file_size)  # no more, whatever the compressed data expand to
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise DamagedEntryError(f"damaged in its archive: {error}") from None
     except OSError as error:
@@ -135,17 +140,17 @@ def read_entry(path: zipfile.Path) -> bytes:
 
 
 def read_bytes(path: Path | zipfile.Path) -> bytes:
-    """The content of a file or of an entry; raises as read_entry does."""
+    """Read a file, or an entry as read_entry does."""
     return path.read_bytes() if isinstance(path, Path) else read_entry(path)
 
 
 def crc32(path: zipfile.Path) -> str:
-    """The checksum of one entry as the archive states it, 8 hex digits."""
+    """Return the checksum that the archive states for an entry, as 8 hex digits."""
     return f"{path.root.getinfo(path.at).CRC:08x}"
 
 
 def _earlier_parts(path: Path) -> list[Path]:
-    """.z01, .z02, ..., in order; not what a download left beside them."""
+    """Return .z01, .z02, ... in order, without leftovers of a download beside them."""
     found = [part for part in path.parent.iterdir() if part.stem == path.stem]
     parts = [part for part in found if re.fullmatch(r"\.z\d+", part.suffix)]
     return sorted(parts, key=lambda part: int(part.suffix[2:]))
@@ -153,11 +158,13 @@ def _earlier_parts(path: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class End:
-    """Of the last part: where the directory ends and the last record, of so many bytes, starts.
+    """Where the directory of the last part ends, and where its end record starts.
 
-    Between the two zip writes records in 64 bits when the parts are more than 4 GiB in all, which
-    the standard library takes for a fault in an archive of several parts. Nothing needs them as
-    long as the numbers fit the last record.
+    If the parts exceed 4 GiB in total, zip writes 64-bit records between the two. The standard
+    library rejects those in an archive of several parts. They are skipped: nothing needs them as
+    long as the numbers fit the end record.
+
+    directory_part: the part in which the directory starts; bytes: size of the end record.
     """
 
     directory_part: int
@@ -173,7 +180,7 @@ def _read_end(path: Path, parts: int) -> End:
         tail = file.read()
     found, first = tail.rfind(_END_SIGNATURE), size - len(tail)
     if found < 0 or len(tail) - found < _END.size:
-        raise LeanError(f"{path} is not a whole zip archive: it lacks the record at the end")
+        raise LeanError(f"{path} is not a complete zip archive: its end record is missing")
     _, last, directory, _, entries, _, offset, _ = _END.unpack_from(tail, found)
     if last != parts - 1:
         raise LeanError(f"{path} is the last of {last + 1} parts, of which {parts} are here")
@@ -183,7 +190,7 @@ def _read_end(path: Path, parts: int) -> End:
         return End(directory, record, record, size - record)
     _, part, start, _ = _LOCATOR.unpack(locator)
     if part != last or entries == 0xFFFF or offset == 0xFFFFFFFF or start > record:
-        raise LeanError(f"{path} is too large an archive: its directory does not fit 32 bits")
+        raise LeanError(f"{path} is too large: its directory needs 64-bit offsets")
     return End(directory, start, record, size - record)
 
 
@@ -192,18 +199,19 @@ def _refuse_bad_names_and_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> N
         name = PurePosixPath(entry.filename.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts:
             raise LeanError(f"{path} holds an entry that would leave its folder: {str(name)!r}")
-        if entry.file_size > MOST_ENTRY_BYTES:
+        if entry.file_size > MAX_ENTRY_BYTES:
             raise LeanError(
                 f"{path}: the entry {entry.filename!r} unpacks to {entry.file_size} bytes, "
-                f"more than the {MOST_ENTRY_BYTES} that a clip may have"
+                f"more than the {MAX_ENTRY_BYTES} that a clip may have"
             )
 
 
 def _refuse_overlaps(path: Path, entries: list[zipfile.ZipInfo], end: int) -> None:
-    """Entries that share bytes are how a small archive unpacks to an endless one."""
+    """Raise LeanError if entries share bytes, which is how a zip bomb is made."""
     for entry in sorted(entries, key=lambda entry: entry.header_offset, reverse=True):
         if entry.header_offset + entry.compress_size > end:
             raise LeanError(f"{path}: the entry {entry.filename!r} overlaps the next one")
-        if hasattr(entry, "_end_offset"):  # by which newer standard libraries check the same
+        # the private field by which newer standard libraries check the same, with other offsets
+        if hasattr(entry, "_end_offset"):
             entry._end_offset = end
         end = entry.header_offset

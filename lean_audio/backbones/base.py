@@ -1,7 +1,7 @@
-"""What the pipeline must know of a pretrained network, and what it knows without loading Keras.
+"""The interface of a pretrained network, importable without Keras.
 
-YAMNet is the one of the paper; another takes its place by a file that defines BACKBONE, a
-Backbone, and whose path is `backbone` in params.yaml (docs/backbones.md).
+The paper uses YAMNet. Another network is a Python file that defines BACKBONE, a Backbone, and whose
+path is `backbone` in params.yaml (docs/backbones.md).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,22 +17,31 @@ from lean_audio.files import read_json
 if TYPE_CHECKING:
     import keras
 
-EMBEDDING = "embedding"  # of the features, the one that every backbone has
-WEIGHTS_FILE, PROVENANCE_FILE = "backbone.weights.h5", "yamnet.json"
-EMBEDDER_FILE = "embedder.tflite"  # a chunk's waveform to its features, one after the other
-FEATURES_FILE = "features.json"  # their names and widths, in this order
-MAXIMUM = "_max"  # ends the feature that is a layer's maximum; its average has the layer's name
+EMBEDDING = "embedding"  # the feature that every backbone has
+WEIGHTS_FILE, PROVENANCE_FILE = "backbone.weights.h5", "provenance.json"
+EMBEDDER_FILE = "embedder.tflite"  # from a chunk's waveform to its features, concatenated
+FEATURES_FILE = "features.json"  # the features' names and widths, in order; hash of the weights
+MAXIMUM = "_max"  # suffix of a layer's maximum as a feature; its mean has the layer's own name
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network that turns one chunk into an embedding.
+    """A pretrained network that turns one chunk into an embedding.
 
-    units: width of the embedding and of each Keras layer whose activations can be pooled.
-    front_end: makes the layer from (batch, 16000) waveforms to patches; in BACKBONE itself it takes
-    embed.mean_normalization, which load_backbone fills in.
-    build: to the model from (batch, *patch) to (batch, units["embedding"]).
-    load: (model, directory) fills the model; raises LeanError when the directory does not fit.
+    Attributes
+    ----------
+    name
+        For messages.
+    units
+        Width of the embedding and of each Keras layer whose activations can be pooled, by name.
+    front_end
+        Builds the layer from waveforms (batch, 16000) to patches (batch, *patch). In BACKBONE it
+        takes embed.mean_normalization as its argument; load_backbone fills that in.
+    build
+        Builds the model from patches to embeddings (batch, units["embedding"]).
+    load
+        Loads pretrained weights from a directory into that model. Raises LeanError if they do not
+        fit.
     """
 
     name: str
@@ -42,11 +51,11 @@ class Backbone:
     load: Callable[["keras.Model", Path], None]
 
     def width(self, feature: str) -> int:
-        """Of the embedding, or of what with_layers makes of a layer."""
+        """Return the width of a feature: the embedding or a pooled layer."""
         return self.units[layer_of(feature)]
 
     def require(self, features: tuple[str, ...]) -> None:
-        """Raises LeanError for a layer that the network does not have."""
+        """Raise LeanError if a feature is not a pooled layer of this network."""
         for feature in features:
             if (layer := layer_of(feature)) not in self.units or layer == EMBEDDING:
                 known = ", ".join(name for name in self.units if name != EMBEDDING)
@@ -57,12 +66,25 @@ class Backbone:
 
 
 def layer_of(feature: str) -> str:
-    """The layer whose average or maximum a feature is."""
+    """Return the name of the layer that a feature pools."""
     return feature.removesuffix(MAXIMUM)
 
 
 def load_backbone(path: Path, mean_normalization: bool) -> Backbone:
-    """BACKBONE of a Python file below the project's root; LeanError where there is none."""
+    """Import BACKBONE from a Python file below the project's root.
+
+    Parameters
+    ----------
+    path
+        The file, relative to the project's root.
+    mean_normalization
+        Whether the front end subtracts each mel band's mean.
+
+    Raises
+    ------
+    LeanError
+        If there is no such file, or it does not define BACKBONE.
+    """
     found: Any = None
     name = ".".join(path.with_suffix("").parts)
     try:
@@ -70,7 +92,7 @@ def load_backbone(path: Path, mean_normalization: bool) -> Backbone:
             found = getattr(import_module(name), "BACKBONE", None)
     except ModuleNotFoundError as error:
         if not f"{name}.".startswith(f"{error.name}."):
-            raise  # of what the file itself imports
+            raise  # a module that the file itself imports is missing
     if not isinstance(found, Backbone):
         raise LeanError(
             f"backbone: {path} is not a Python file below this directory that defines BACKBONE"
@@ -80,11 +102,22 @@ def load_backbone(path: Path, mean_normalization: bool) -> Backbone:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the weights came from.
+    """Where a backbone's weights came from.
 
-    source: hub | path | untrained; handle: URL, directory name, or seed; savedmodel_sha256: of
-    the SavedModel's files (None for untrained); weights_sha256: of the rebuilt model's weights;
-    parameters: how many these are, batch-norm statistics included.
+    Attributes
+    ----------
+    source
+        hub, path or untrained.
+    handle
+        URL, name of the directory, or seed.
+    trained
+        False for random weights.
+    savedmodel_sha256
+        Hash of the source's files; None for untrained weights.
+    weights_sha256
+        Hash of the weights file of the rebuilt Keras model.
+    parameters
+        Number of weights, batch-norm statistics included.
     """
 
     source: str
@@ -96,4 +129,5 @@ class Provenance:
 
 
 def load_provenance(folder: Path) -> Provenance:
+    """Read the provenance of the weights in a directory that `prepare_weights` wrote."""
     return Provenance(**read_json(folder / PROVENANCE_FILE))

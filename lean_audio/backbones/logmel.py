@@ -1,7 +1,8 @@
-"""The log-mel patch YAMNet was trained on, as a Keras layer (paper, III-A).
+"""The log-mel patch that YAMNet was trained on, as a Keras layer (paper, III-A).
 
 Window 25 ms, hop 10 ms, FFT 512, periodic Hann, magnitude spectrum, 64 HTK mel bands from 125
-to 7500 Hz, log(mel + 0.001). 96 frames need 15,600 samples: one patch from a chunk's first 975 ms.
+to 7500 Hz, log(mel + 0.001). 96 frames take 15,600 samples: the patch of a chunk covers its first
+975 ms.
 """
 
 import keras
@@ -21,12 +22,12 @@ PATCH_SAMPLES = (FRAMES - 1) * HOP_SAMPLES + WINDOW_SAMPLES  # 15,600
 
 
 def hz_to_mel(frequency_hz: np.ndarray | float) -> np.ndarray:
-    """The HTK mel scale."""
+    """Convert Hz to the HTK mel scale."""
     return 1127.0 * np.log1p(np.asarray(frequency_hz, np.float64) / 700.0)
 
 
 def mel_weights() -> np.ndarray:
-    """(257, 64) float32: triangles that are linear in mel, none of them over the DC bin."""
+    """Return the mel filters, (257, 64) float32: triangles in mel that leave out the DC bin."""
     bins = hz_to_mel(np.linspace(0.0, SAMPLE_RATE_HZ / 2, FFT_SAMPLES // 2 + 1))[:, None]
     edges = np.linspace(hz_to_mel(LOW_HZ), hz_to_mel(HIGH_HZ), BANDS + 2)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
@@ -36,16 +37,16 @@ def mel_weights() -> np.ndarray:
 
 
 def hann_window() -> np.ndarray:
-    """(400,) float32, periodic."""
+    """Return the periodic Hann window, (400,) float32."""
     phase = 2 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 
 
 class LogMel(keras.layers.Layer):
-    """(batch, >= 15600) float waveform to (batch, 96, 64) log-mel patch.
+    """Computes log-mel patches: waveform (batch, >= 15600) in [-1, 1) to (batch, 96, 64).
 
-    mean_normalization: subtract each band's mean over the patch (paper, IV; YAMNet was trained
-    without it).
+    mean_normalization: whether to subtract each band's mean over the patch (paper, IV; YAMNet was
+    trained without it).
     """
 
     def __init__(self, mean_normalization: bool = False, **kwargs):

@@ -1,4 +1,4 @@
-"""A backbone's pretrained weights, from TF-Hub or a directory, kept with where they came from."""
+"""A backbone's pretrained weights, from TF-Hub or a directory, stored with their provenance."""
 
 import hashlib
 import socket
@@ -14,52 +14,81 @@ import keras
 import numpy as np
 from keras import layers
 
-from lean_audio.backbones.base import PROVENANCE_FILE, WEIGHTS_FILE, Backbone, Provenance
+from lean_audio.backbones.base import (
+    PROVENANCE_FILE,
+    WEIGHTS_FILE,
+    Backbone,
+    Provenance,
+    load_provenance,
+)
 from lean_audio.config.schema import Yamnet
 from lean_audio.errors import LeanError
-from lean_audio.files import sha256, whole, write_json
+from lean_audio.files import atomic_file, sha256, write_json
+
+READ_TIMEOUT_S = 20.0  # of TF-Hub's server
+DOWNLOAD_TIMEOUT_S = 300.0
+UNTRAINED_SEED = 1
 
 
-def obtain(backbone: Backbone, settings: Yamnet, *, synthetic: bool, folder: Path) -> Provenance:
-    """Write the backbone's weights and provenance to `folder`.
+def prepare_weights(
+    backbone: Backbone, settings: Yamnet, *, synthetic: bool, folder: Path
+) -> Provenance:
+    """Write the backbone's weights and their provenance to `folder`.
 
-    Untrained weights are for synthetic data, or when they are asked for by name.
-    Raises LeanError when the source cannot be had.
+    Untrained weights are written for synthetic data if TF-Hub cannot be reached, or if they are
+    asked for by name; they never replace trained ones unasked.
+
+    Raises
+    ------
+    LeanError
+        If the source cannot be had, or only untrained weights can and `folder` has trained ones.
     """
     model = backbone.build()
     found = _find_directory(settings, synthetic)
     if found is None:
-        _fill_untrained(model, settings.seed)
+        _keep_trained(settings, folder)
+        _fill_untrained(model, UNTRAINED_SEED)
     else:
         backbone.load(model, found)
-    with whole(folder / WEIGHTS_FILE) as temporary:
+    with atomic_file(folder / WEIGHTS_FILE) as temporary:
         model.save_weights(temporary)
-    weights = sha256(folder / WEIGHTS_FILE)
-    provenance = Provenance(*_origin(settings, found), weights, model.count_params())
+    digest = sha256(folder / WEIGHTS_FILE)
+    provenance = Provenance(*_origin(settings, found), digest, model.count_params())
     write_json(folder / PROVENANCE_FILE, asdict(provenance))
     return provenance
 
 
 def load_pretrained(backbone: Backbone, folder: Path) -> keras.Model:
-    """The model that `obtain` left in `folder`."""
+    """Build the backbone with the weights that `prepare_weights` wrote to `folder`."""
     model = backbone.build()
     model.load_weights(folder / WEIGHTS_FILE)
     return model
 
 
+def _keep_trained(settings: Yamnet, folder: Path) -> None:
+    if settings.source == "untrained" or not (folder / PROVENANCE_FILE).is_file():
+        return
+    if load_provenance(folder).trained:
+        raise LeanError(
+            f"yamnet.source: {settings.source!r} cannot reach TF-Hub, and {folder} has trained "
+            "weights; connect to the internet, or set yamnet.source to untrained to replace them "
+            "by random ones"
+        )
+
+
 def _find_directory(settings: Yamnet, synthetic: bool) -> Path | None:
-    """Where the weights lie; None stands for untrained ones."""
+    """Return the directory of the weights; None stands for untrained ones."""
     if settings.source == "untrained":
         return None
     if settings.source not in ("auto", "hub"):
-        return _local_directory(Path(settings.source))
+        return _local_directory(Path(settings.source).expanduser())
     try:
-        return _resolve_hub(settings)
+        return _resolve_hub(settings.hub_url)
     except (OSError, ValueError, RuntimeError, HTTPException) as error:
         if settings.source == "auto" and synthetic:
             print(
-                f"TF-Hub cannot be reached ({error}): untrained weights. "
-                "When it can, `dvc repro --force yamnet` fetches the trained ones.",
+                f"TF-Hub cannot be reached ({error}): using untrained weights. Once it can, "
+                "`dvc repro --force weights` downloads the trained ones.",
                 file=sys.stderr,
             )
             return None
@@ -78,10 +107,10 @@ def _local_directory(path: Path) -> Path:
     return path
 
 
-def _resolve_hub(settings: Yamnet) -> Path:
-    """Download (or find in TF-Hub's own cache) and return the SavedModel's directory.
+def _resolve_hub(url: str) -> Path:
+    """Download a SavedModel, or find it in TF-Hub's own cache, and return its directory.
 
-    In a thread of its own, for TF-Hub may wait for another process's unfinished download.
+    Runs in a thread, as TF-Hub may wait for another process's unfinished download.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "pkg_resources is deprecated")
@@ -91,23 +120,23 @@ def _resolve_hub(settings: Yamnet) -> Path:
 
     def fetch() -> None:
         try:
-            future.set_result(hub.resolve(settings.hub_url))
-        except Exception as error:  # handed to whoever waits, whatever it is
+            future.set_result(hub.resolve(url))
+        except Exception as error:  # raised again by future.result
             future.set_exception(error)
 
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(settings.silence_s)
+    socket.setdefaulttimeout(READ_TIMEOUT_S)
     try:
         Thread(target=fetch, daemon=True).start()
-        return Path(future.result(timeout=settings.deadline_s))
+        return Path(future.result(timeout=DOWNLOAD_TIMEOUT_S))
     except TimeoutError:
-        raise OSError(f"no answer within {settings.deadline_s} s") from None
+        raise OSError(f"no answer within {DOWNLOAD_TIMEOUT_S:g} s") from None
     finally:
         socket.setdefaulttimeout(before)
 
 
 def _fill_untrained(model: keras.Model, seed: int) -> None:
-    """He-normal kernels from one seeded stream; batch norm centred on what noise patches excite.
+    """Fill kernels He-normally from one stream and centre batch norm on noise patches.
 
     Without the latter the embeddings of any two chunks point the same way (cosine .99).
     """
@@ -122,7 +151,7 @@ def _fill_untrained(model: keras.Model, seed: int) -> None:
 
 
 def _untrained(shape: tuple[int, ...], rng: np.random.Generator, depthwise: bool) -> np.ndarray:
-    """One layer's kernel or, of one dimension, its bias."""
+    """Draw one layer's kernel; a tensor of one dimension is its bias."""
     if len(shape) == 1:
         return np.zeros(shape, np.float32)
     inputs = np.prod(shape[: 2 if depthwise else -1])
@@ -131,14 +160,14 @@ def _untrained(shape: tuple[int, ...], rng: np.random.Generator, depthwise: bool
 
 def _origin(settings: Yamnet, found: Path | None) -> tuple[str, str, bool, str | None]:
     if found is None:
-        return "untrained", f"seed {settings.seed}", False, None
+        return "untrained", f"seed {UNTRAINED_SEED}", False, None
     if settings.source in ("auto", "hub"):
         return "hub", settings.hub_url, True, _sha256_of_tree(found)
     return "path", found.resolve().name, True, _sha256_of_tree(found)
 
 
 def _sha256_of_tree(directory: Path) -> str:
-    """Of a SavedModel's graph and variables, whatever else lies there; else of every file."""
+    """Hash a SavedModel's graph and variables; of another directory, every file."""
     graph, variables = directory / "saved_model.pb", directory / "variables"
     files = [graph, *variables.glob("*")] if graph.is_file() else directory.rglob("*")
     hashes = "".join(

@@ -1,4 +1,4 @@
-"""YAMNet (MobileNet v1), rebuilt as a Keras model from its SavedModel's variables."""
+"""YAMNet (a MobileNet v1) as a Keras model, with weights from its SavedModel."""
 
 from pathlib import Path
 
@@ -19,7 +19,10 @@ _CONVOLUTION = {"padding": "same", "use_bias": False}
 
 
 def build_yamnet() -> keras.Model:
-    """(batch, 96, 64) log-mel patch to (batch, 1024) embedding; 3,217,344 parameters."""
+    """Build YAMNet: log-mel patch (batch, 96, 64) to embedding (batch, 1024).
+
+    It has 3,217,344 parameters, batch-norm statistics included.
+    """
     patch = keras.Input((FRAMES, BANDS), name="log_mel")
     x = layers.Reshape((FRAMES, BANDS, 1), name="channel")(patch)
     x = _normalised(layers.Conv2D(32, 3, strides=2, **_CONVOLUTION, name="stem")(x), "stem")
@@ -38,7 +41,10 @@ def _normalised(x, name: str):
 
 
 def load_savedmodel(model: keras.Model, savedmodel: Path) -> None:
-    """Fill `model` from the variables of YAMNet's SavedModel; LeanError if they do not fit."""
+    """Load the variables of YAMNet's SavedModel into `model`.
+
+    Raises LeanError if the directory does not hold them.
+    """
     import tensorflow as tf
 
     try:

@@ -1,5 +1,7 @@
 """`python -m lean_audio.cli` is `lean-audio`."""
 
+import sys
+
 from lean_audio.cli.main import main
 
-main()
+sys.exit(main())

@@ -1,11 +1,10 @@
-"""`lean-audio`: tag sounds on the command line with a shipped .tflite, without TensorFlow."""
+"""The command `lean-audio`: tag sounds with a shipped .tflite, without TensorFlow."""
 
 import argparse
 import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import soundfile
 from lean_audio.audio.decode import BadClipError, read_clip
 from lean_audio.cli.output import WRITERS, Result, Rows, print_card
 from lean_audio.cli.pcm import ENCODINGS, read_pcm
-from lean_audio.errors import LeanError, listed
+from lean_audio.errors import LeanError, join_first
 from lean_audio.tagger import Span, Tagger, clip_scores
 
 MODEL_VARIABLE = "LEAN_AUDIO_MODEL"
@@ -24,11 +23,15 @@ SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Exit code 0: all well; 1: some files could not be tagged; 2: none could, or a bad call."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0: all files were tagged; 1: some could not be; 2: none could be, or the arguments are wrong;
+    130: interrupted.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")  # names of files are bytes
+            stream.reconfigure(errors="surrogateescape")  # a file name may be any bytes
     chosen = _parser().parse_args(arguments)
     try:
         code = chosen.run(chosen)
@@ -36,19 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except LeanError as error:
         print(f"error: {error}", file=sys.stderr)
         code = 2
-    except BrokenPipeError:  # whoever reads has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         code = 0
     except OSError as error:
         print(f"error: {error.strerror}", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:  # how a live stream ends
         code = 130
-    with suppress(OSError):
+    _flush_stdout()
+    return code
+
+
+def _flush_stdout() -> None:
+    """Flush stdout, or discard what cannot be written: Python would try again, and complain."""
+    try:
         sys.stdout.flush()
-    os._exit(code)  # at once: a second flush of a closed pipe would complain
+    except OSError:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
 
 
 def predict(chosen: argparse.Namespace) -> int:
+    """Tag files, directories or standard input; return the exit code."""
     tagger = Tagger(find_model(chosen.model))
     rows = Rows(tagger, chosen.top, chosen.threshold)
     writer = WRITERS[chosen.format](rows, chosen.timeline)
@@ -74,7 +87,7 @@ def predict(chosen: argparse.Namespace) -> int:
 
 
 def _predict_stream(tagger: Tagger, writer, chosen: argparse.Namespace) -> int:
-    """Print each chunk when it is whole; memory does not grow with the length of the stream."""
+    """Print each chunk once it is complete; memory does not grow with the length of the stream."""
     if chosen.plot:
         raise LeanError("-: --plot is for files, not for standard input")
     if sys.stdin is None:
@@ -103,13 +116,16 @@ def _predict_stream(tagger: Tagger, writer, chosen: argparse.Namespace) -> int:
 
 
 def plot_targets(target: Path | None, files: Sequence[Path]) -> dict[Path, Path]:
-    """file -> its picture: the PNG that is named, or <file>.png in the directory that is named."""
+    """Map each file to its picture: `target` itself, or <file>.png in the directory `target`.
+
+    Raises LeanError if several files would share one picture.
+    """
     if not target:
         return {}
     if len(files) == 1 and target.suffix and not target.is_dir():
         return {files[0]: target}
     if target.suffix and not target.is_dir():
-        raise LeanError(f"--plot {target}: of {len(files)} files; name a directory instead")
+        raise LeanError(f"--plot {target}: there are {len(files)} files; name a directory instead")
     pictures = {file: target / f"{file.name}.png" for file in files}
     if len(set(pictures.values())) < len(pictures):
         raise LeanError(f"--plot {target}: some files have the same name; plot them one by one")
@@ -117,25 +133,32 @@ def plot_targets(target: Path | None, files: Sequence[Path]) -> dict[Path, Path]
 
 
 def info(chosen: argparse.Namespace) -> int:
+    """Print what is inside a model file; return the exit code."""
     tagger = Tagger(find_model(chosen.model_file))
     print_card(tagger.path, tagger.labels, tagger.card)
     return 0
 
 
 def find_model(named: Path | None) -> Path:
-    """The model named, or that of $LEAN_AUDIO_MODEL, or the only models/*/lean.tflite here."""
+    """Return `named`, else $LEAN_AUDIO_MODEL, else the only models/*/lean.tflite.
+
+    Raises LeanError if none is named and there is no such file, or several.
+    """
     if named or os.environ.get(MODEL_VARIABLE):
         return named or Path(os.environ[MODEL_VARIABLE])
     found = sorted(Path("models").glob("*/lean.tflite"))
     if len(found) != 1:
-        several = f"there are several ({listed(found)})"
+        several = f"there are several ({join_first(found)})"
         seen = several if found else "there is no models/*/lean.tflite here"
         raise LeanError(f"no model is named and {seen}: set --model or {MODEL_VARIABLE}")
     return found[0]
 
 
 def find_files(inputs: Sequence[str]) -> Iterator[Path]:
-    """Files as they are named; of a directory, all with the suffix of a sound, sorted."""
+    """Yield the files named, and the sound files of each directory named, sorted.
+
+    Raises LeanError for a directory without sound files.
+    """
     for name in inputs:
         if name == STDIN:
             raise LeanError("-: standard input cannot be mixed with files")
@@ -145,7 +168,9 @@ def find_files(inputs: Sequence[str]) -> Iterator[Path]:
             continue
         found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
         if not found:
-            raise LeanError(f"{path}: no sound in this directory ({listed(sorted(SUFFIXES), 40)})")
+            raise LeanError(
+                f"{path}: no sound in this directory ({join_first(sorted(SUFFIXES), 40)})"
+            )
         yield from found
 
 
@@ -161,12 +186,12 @@ def _parser() -> argparse.ArgumentParser:
         "--threshold",
         type=_threshold,
         metavar="auto|X",
-        help="only labels from this score on; auto: each label's own, as in the model",
+        help="lowest score to print; auto: each label's own threshold, stored in the model",
     )
     tag.add_argument(
         "--timeline",
         action="store_true",
-        help="one row a chunk, not a clip",
+        help="one row per chunk instead of one per clip",
     )
     tag.add_argument("--plot", type=Path, metavar="PNG|DIR", help="draw the timeline")
     tag.add_argument("--format", choices=sorted(WRITERS), default="table")
@@ -183,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Print tags: as a table to read, as CSV for annotation tools, as JSON for programs."""
+"""Print tags: a table for people, CSV for annotation tools, JSON for programs."""
 
 import csv
 import json
@@ -24,12 +24,17 @@ class Result:
     scores: np.ndarray
 
     @property
-    def whole(self) -> Span:
+    def clip_span(self) -> Span:
+        """Return the clip as one span, with its mean scores."""
         return Span(0.0, self.spans[-1].end_s, self.scores)
 
 
 class Rows:
-    """Which labels of some scores are shown: the highest ones, from a threshold on."""
+    """Selects the labels to print: those with the highest scores.
+
+    top: largest number of labels; None for DEFAULT_TOP, or for all if there is a threshold.
+    threshold: lowest score that is printed, "auto" for each label's own, None for no limit.
+    """
 
     def __init__(self, tagger: Tagger, top: int | None, threshold: str | float | None):
         self.labels = tagger.labels
@@ -37,6 +42,7 @@ class Rows:
         self.top = top or (DEFAULT_TOP if threshold is None else len(self.labels))
 
     def of(self, scores: np.ndarray) -> list[tuple[str, float]]:
+        """Return the selected labels and scores, highest first; scores: (classes,)."""
         shown = np.argsort(-scores, kind="stable")
         if self.least is not None:
             shown = shown[(scores >= self.least)[shown]]
@@ -44,7 +50,7 @@ class Rows:
 
 
 class TableWriter:
-    """A heading a clip, an indented line a label."""
+    """Writes one heading per clip and one indented line per label."""
 
     def __init__(self, rows: Rows, timeline: bool):
         self.rows, self.timeline = rows, timeline
@@ -68,7 +74,7 @@ class TableWriter:
 
 
 class RecordWriter:
-    """For other programs: what is scored, clips or with a timeline chunks, and nothing else."""
+    """Base of the formats for programs: one record per clip or, with `timeline`, per chunk."""
 
     def __init__(self, rows: Rows, timeline: bool):
         self.rows, self.timeline = rows, timeline
@@ -78,7 +84,7 @@ class RecordWriter:
             self.write(file, span)
 
     def clip(self, result: Result) -> None:
-        for span in result.spans if self.timeline else [result.whole]:
+        for span in result.spans if self.timeline else [result.clip_span]:
             self.write(result.file, span)
 
     def write(self, file: str, span: Span) -> None:
@@ -86,7 +92,7 @@ class RecordWriter:
 
 
 class CsvWriter(RecordWriter):
-    """One row a label and span: file, start_s, end_s, label, score."""
+    """Writes one row per span and label: file, start_s, end_s, label, score."""
 
     def __init__(self, rows: Rows, timeline: bool):
         super().__init__(rows, timeline)
@@ -102,7 +108,7 @@ class CsvWriter(RecordWriter):
 
 
 class JsonWriter(RecordWriter):
-    """One object a line: a clip, or with a timeline a chunk."""
+    """Writes one JSON object per line, for a clip or, with `timeline`, a chunk."""
 
     def write(self, file: str, span: Span) -> None:
         tags = [{"label": label, "score": score} for label, score in self.rows.of(span.scores)]
@@ -114,7 +120,7 @@ WRITERS = {"table": TableWriter, "csv": CsvWriter, "json": JsonWriter}
 
 
 def print_card(path: Path, labels: list[str], card: dict[str, Any]) -> None:
-    """What `lean-audio info` shows."""
+    """Print what `lean-audio info` shows: the card, and the labels with their thresholds."""
     print(f"{path}  ({path.stat().st_size:,} bytes)")
     for name, value in card.items():
         if name not in ("thresholds", "calibration"):

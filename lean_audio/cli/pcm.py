@@ -1,4 +1,4 @@
-"""Raw samples as they come, for live use: any rate and number of channels to 16 kHz mono."""
+"""Read raw samples from a live stream; convert any rate and number of channels to 16 kHz mono."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -21,9 +21,28 @@ def read_pcm(
     resampler: Quality,
     block_s: float,
 ) -> Iterator[np.ndarray]:
-    """Blocks of (n,) int16 at 16 kHz, each `block_s` of sound, the last one shorter.
+    """Yield blocks of samples as they arrive.
 
-    Raises LeanError on samples that are NaN or infinite, and on a frame that is cut in two.
+    Parameters
+    ----------
+    source
+        Raw interleaved samples.
+    rate_hz, channels, encoding
+        Their sampling rate, number of channels, and type (one of ENCODINGS).
+    resampler
+        soxr quality.
+    block_s
+        Seconds of sound per block; the last block may be shorter.
+
+    Yields
+    ------
+    numpy.ndarray
+        (n,) int16 mono at 16 kHz.
+
+    Raises
+    ------
+    LeanError
+        If a sample is NaN or infinite, or the stream ends within a frame.
     """
     dtype = ENCODINGS[encoding]
     frame_bytes = dtype.itemsize * channels
@@ -47,7 +66,7 @@ def read_pcm(
 
 
 def _mono(samples: np.ndarray, channels: int) -> np.ndarray:
-    """(frames,) float32 in [-1, 1)."""
+    """Mix interleaved samples down to (frames,) float32 in [-1, 1)."""
     if samples.dtype.kind == "i":
         samples = samples.astype(np.float32) / np.float32(FULL_SCALE)
     if not np.isfinite(samples).all():

@@ -1,4 +1,4 @@
-"""A picture of one clip: its spectrogram over the activity of its strongest labels."""
+"""Draw one clip: its spectrogram above the scores of its strongest labels over time."""
 
 from pathlib import Path
 
@@ -7,16 +7,20 @@ import numpy as np
 from lean_audio.audio.decode import SAMPLE_RATE_HZ
 from lean_audio.audio.spectrogram import MAX_HZ, spectrogram_db
 from lean_audio.errors import LeanError
-from lean_audio.files import whole
+from lean_audio.files import atomic_file
 from lean_audio.tagger import Span
 
-LABELS, COLUMNS = 10, 2000  # as many as the picture can show
+LABELS, COLUMNS = 10, 2000  # largest numbers that the picture can show
 
 
 def save_timeline(
     path: Path, samples: np.ndarray, spans: list[Span], labels: list[str], title: str
 ) -> None:
-    """Write a PNG. samples: (n,) int16 at 16 kHz; the labels shown have the highest peaks."""
+    """Write a PNG of a clip and the labels whose scores peak highest.
+
+    samples: (n,) int16 at 16 kHz; spans: the clip's chunks; labels: names of the classes.
+    Raises LeanError if the file cannot be written.
+    """
     from matplotlib.figure import Figure
 
     scores = np.array([span.scores for span in spans])  # (chunks, classes)
@@ -36,7 +40,7 @@ def save_timeline(
     for tick in activity.get_yticklabels():
         tick.set_parse_math(False)
     try:
-        with whole(path) as temporary:
+        with atomic_file(path) as temporary:
             figure.savefig(temporary, format="png", dpi=120)
     except OSError as error:
         raise LeanError(f"--plot {path}: cannot be written ({error.strerror})") from None

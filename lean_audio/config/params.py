@@ -1,17 +1,20 @@
-"""params.yaml, read and checked once. Every knob of the pipeline is here and nowhere else."""
+"""params.yaml and models.yaml, read and checked once. Every setting is there and nowhere else."""
 
+import hashlib
+import json
+import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any, get_args
 
-from pydantic import ValidationError, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from lean_audio.audio.split_zip import ArchiveRoot
 from lean_audio.config.paths import Paths
 from lean_audio.config.schema import (
-    Ablation,
-    Attention,
+    AttentionName,
     Cluster,
     Compute,
     DatasetName,
@@ -21,26 +24,35 @@ from lean_audio.config.schema import (
     Evaluate,
     ExampleClips,
     Frozen,
+    Model,
     Prepare,
     Quantize,
     Seed,
     Train,
-    Variant,
     Yamnet,
 )
 from lean_audio.errors import LeanError
 
+HEADLINE = "headline"  # stands for joint-<attention>
+MODELS_FILE = "models.yaml"
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"  # of a model: it names stages, files and MLflow runs
+
 
 class Params(Frozen):
+    """All settings of a run.
+
+    variants: models that are trained and reported; seeds: of their trainings, the first of which
+    is the headline's; costs: models whose size and latency are measured; models: of models.yaml.
+    """
+
     dataset: DatasetName
-    attention: Attention
-    seed: Seed
+    attention: AttentionName
+    variants: tuple[str, ...]
+    seeds: tuple[Seed, ...]
+    costs: tuple[str, ...]
     backbone: Path
     datasets: Datasets
     yamnet: Yamnet
-    variants: dict[str, Variant]
-    ingredients: dict[str, Variant]
-    ablation: Ablation
     prepare: Prepare
     embed: Embed
     train: Train
@@ -50,83 +62,90 @@ class Params(Frozen):
     device: Device
     compute: Compute
     cluster: Cluster
+    models: dict[str, Model]
+
+    @field_validator("seeds", "variants", "costs")
+    @classmethod
+    def names_each_once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if twice := [value for value in values if values.count(value) > 1]:
+            raise ValueError(f"{twice[0]!r} is named twice")
+        return values
+
+    @field_validator("seeds")
+    @classmethod
+    def has_a_seed(cls, values: tuple[Seed, ...]) -> tuple[Seed, ...]:
+        if not values:
+            raise ValueError("needs at least one seed")
+        return values
+
+    @field_validator("models")
+    @classmethod
+    def names_are_safe(cls, models: dict[str, Model]) -> dict[str, Model]:
+        for name in models:
+            if not re.fullmatch(NAME, name) or name == HEADLINE:
+                raise ValueError(
+                    f"{name!r} cannot name a model: letters, digits, - and _, the first one a "
+                    f"letter or a digit, and not {HEADLINE!r}"
+                )
+        return models
 
     @model_validator(mode="after")
-    def headline_exists(self) -> "Params":
-        if self.headline not in self.variants:
-            raise ValueError(
-                f"attention {self.attention!r} headlines the variant {self.headline!r}, "
-                f"which is not in variants ({', '.join(self.variants)})"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def quantized_exists(self) -> "Params":
-        if self.quantized not in self.variants:
-            raise ValueError(
-                f"quantize.variant {self.quantize.variant!r} is not headline or one of "
-                f"{', '.join(self.variants)}"
-            )
+    def models_exist(self) -> "Params":
+        for setting, names in (("variants", self.variants), ("costs", self.costs)):
+            for name in names:
+                _require(name, setting, tuple(self.models), f"the models of {MODELS_FILE}: ")
+        _require(self.headline, f"attention {self.attention!r}: the headline", self.variants)
+        if self.quantize.variant != HEADLINE:
+            _require(self.quantize.variant, "quantize.variant", (HEADLINE, *self.variants))
         return self
 
     @model_validator(mode="after")
     def models_fit(self) -> "Params":
-        for name, variant in self._models.items():
-            if unknown := set(variant.layers) - set(self.embed.layers):
+        for name in dict.fromkeys((*self.variants, *self.costs)):
+            if unknown := set(self.models[name].network.layers) - set(self.embed.layers):
                 raise ValueError(
-                    f"{name} takes layers that embed.layers does not cache: "
+                    f"{MODELS_FILE}: {name} uses layers that embed.layers does not cache: "
                     f"{', '.join(sorted(unknown))}; it has {', '.join(self.embed.layers)}"
                 )
+        for name in self.models:
             self.recipe(name)
-        for name, variant in self._models.items() if self.ingredients else ():
-            section = "ingredients" if name in self.ingredients else "variants"
-            known = variant.after in self._models
-            if not known and (variant.after or section == "ingredients"):
+            self._check_ancestors(name)
+        return self
+
+    def _check_ancestors(self, name: str) -> None:
+        seen, model = [name], self.models[name]
+        while model.after:
+            if model.after not in self.models:
                 raise ValueError(
-                    f"{section}.{name}.after: {variant.after!r} is not one of "
-                    f"{', '.join(self._models)}"
+                    f"{MODELS_FILE}: {seen[-1]}.after: {model.after!r} is not one of "
+                    f"{', '.join(self.models)}"
                 )
-        if both := set(self.variants) & set(self.ingredients):
-            raise ValueError(f"{', '.join(sorted(both))}: in variants and in ingredients")
-        return self
-
-    @model_validator(mode="after")
-    def study_fits(self) -> "Params":
-        if self.seed in self.ablation.seeds:
-            raise ValueError(
-                f"ablation.seeds has {self.seed}, which is `seed`: every variant is trained with "
-                "that anyway"
-            )
-        if unknown := set(self.ablation.costs) - set(self._models):
-            raise ValueError(
-                f"ablation.costs names {', '.join(sorted(unknown))}, which is not one of "
-                f"{', '.join(self._models)}"
-            )
-        return self
-
-    @property
-    def _models(self) -> dict[str, Variant]:
-        return self.variants | self.ingredients
+            if model.after in seen:
+                raise ValueError(f"{MODELS_FILE}: {name}.after leads back to {model.after}")
+            seen.append(model.after)
+            model = self.models[model.after]
 
     def recipe(self, name: str) -> Train:
-        """How a variant or ingredient is trained: the section `train` with its own settings."""
-        own = self._models[name].train
+        """How a model is trained: the section `train`, overridden by the model's own settings."""
+        own = self.models[name].train
         try:
             return Train.model_validate(self.train.model_dump() | own)
         except ValidationError as error:
-            (fault, *_) = error.errors()
-            key = fault["loc"][-1]
+            key = str(error.errors()[0]["loc"][-1])
             raise ValueError(
-                f"{name}, train.{key}: {own.get(str(key))!r}: {fault['msg']}"
+                f"{MODELS_FILE}: {name}.train.{key}: {own.get(key)!r}: {_reason(error, Train)}"
             ) from None
 
+    def settings_sha256(self, name: str) -> str:
+        """Hash of a model's network and recipe; settings that change nothing do not count."""
+        network = self.models[name].network.model_dump(exclude_defaults=True)
+        recipe = {key: value for key, value in self.recipe(name).model_dump().items() if value}
+        return hashlib.sha256(json.dumps([network, recipe], sort_keys=True).encode()).hexdigest()
+
     @property
-    def settings_sha256(self) -> dict[str, str]:
-        """By model, the settings that a training must have had to belong to this params file."""
-        return {
-            name: model.about(self.recipe(name))["settings_sha256"]
-            for name, model in self._models.items()
-        }
+    def seed(self) -> int:
+        """The seed of the trainings that are headlined, quantized and shown in full."""
+        return self.seeds[0]
 
     @property
     def headline(self) -> str:
@@ -134,48 +153,86 @@ class Params(Frozen):
 
     @property
     def quantized(self) -> str:
-        """The variant that is made into .tflite files."""
-        return self.headline if self.quantize.variant == "headline" else self.quantize.variant
+        """The model that is made into .tflite files."""
+        return self.headline if self.quantize.variant == HEADLINE else self.quantize.variant
 
     @cached_property
     def paths(self) -> Paths:
-        return Paths.of(self.dataset)
+        return Paths(self.dataset)
 
     @property
     def synthetic(self) -> bool:
         return self.dataset == "demo"
 
-    @property
-    def root(self) -> Path | ArchiveRoot:
-        """Holds the dataset's clips in FSD50K layout: a directory, or the archives in one."""
-        if self.dataset == "folder":
-            return self.datasets.folder.root
-        return ArchiveRoot(self.paths.raw) if self.dataset == "fsd50k" else self.paths.raw
+    def model(self, name: str) -> Model:
+        """Return a model of models.yaml; raises LeanError for another name."""
+        if name not in self.models:
+            raise LeanError(f"model: {name!r} is not one of {', '.join(self.models)}")
+        return self.models[name]
 
-    def variant(self, name: str) -> Variant:
-        """Raises LeanError for a name that is not in params.yaml."""
-        if name not in self.variants:
-            raise LeanError(f"variant: {name!r} is not one of {', '.join(self.variants)}")
-        return self.variants[name]
 
-    def model(self, name: str) -> Variant:
-        """A variant or an ingredient; raises LeanError for another name."""
-        if name not in self._models:
-            raise LeanError(f"model: {name!r} is not one of {', '.join(self._models)}")
-        return self._models[name]
+def _require(name: str, setting: str, allowed: Sequence[str], where: str = "") -> None:
+    if name not in allowed:
+        raise ValueError(f"{setting}: {name!r} is not one of {where}{', '.join(allowed)}")
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check params.yaml; raises LeanError with the first fault."""
+    """Read and check params.yaml and the models.yaml beside it.
+
+    Raises
+    ------
+    LeanError
+        For the first fault: names the file, the setting, its value and what is allowed.
+    """
+    content = _read_yaml(path) | _read_yaml(path.with_name(MODELS_FILE))
     try:
-        return Params.model_validate(YAML(typ="safe").load(path.read_text()))
+        return Params.model_validate(content)
+    except ValidationError as error:
+        fault, reason = _first(error), _reason(error, Params)
+        in_models = fault["loc"][:1] == ("models",) or reason.startswith(f"{MODELS_FILE}: ")
+        file = path.with_name(MODELS_FILE) if in_models else path
+        parts = [str(file), ".".join(str(part) for part in fault["loc"])]
+        if fault["type"] != "missing" and not isinstance(fault["input"], dict):
+            parts.append(repr(fault["input"]))
+        reason = reason.removeprefix(f"{MODELS_FILE}: ")
+        raise LeanError(": ".join(part for part in (*parts, reason) if part)) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = YAML(typ="safe").load(path.read_text("utf-8"))
     except FileNotFoundError:
         raise LeanError(f"{path} is missing: run from the project's root directory") from None
-    except YAMLError as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise LeanError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(part) for part in fault["loc"])
-        value = "" if fault["type"] == "missing" or not place else f" {fault['input']!r}:"
-        message = fault["msg"].removeprefix("Value error, ")
-        raise LeanError(f"{path}: {place}{':' if place else ''}{value} {message}") from None
+    if not isinstance(content, dict):
+        raise LeanError(f"{path} is not a mapping of settings")
+    return content
+
+
+def _first(error: ValidationError) -> Any:
+    """Return the fault to report: a misspelt key before the one that it left missing."""
+    return min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+
+
+def _reason(error: ValidationError, section: type[Frozen]) -> str:
+    """Say what is wrong with the first fault; section: what was validated."""
+    fault = _first(error)
+    if fault["type"] == "extra_forbidden":
+        return "is not a setting" + _known_keys(section, fault["loc"])
+    return fault["msg"].removeprefix("Value error, ")
+
+
+def _known_keys(section: type[Frozen], place: tuple[str | int, ...]) -> str:
+    """Name the settings of the section that an unknown key stands in."""
+    inner: type[Frozen] | None = section
+    for part in place[:-1]:
+        if inner and part in inner.model_fields:  # else it is the name of a model
+            inner = _section_in(inner.model_fields[str(part)].annotation)
+    return f"; allowed are {', '.join(inner.model_fields)}" if inner else ""
+
+
+def _section_in(annotation: Any) -> type[Frozen] | None:
+    """Return the section that a field is or, as an optional one or a mapping, holds."""
+    kinds = (annotation, *get_args(annotation))
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, Frozen)), None)

@@ -3,20 +3,53 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# What trainings depend on apart from what evaluations do; dev and eval are FSD50K's terms.
+SPLIT_FOLDERS = {"train": "dev/train", "val": "dev/val", "eval": "eval"}
+HEAD_WEIGHTS = "head.weights.h5"
+
+
+@dataclass(frozen=True)
+class TrainingPaths:
+    """Files of one training: a model and a seed.
+
+    head: directory of the trained head; scores: evaluation scores; record: directory of what the
+    training and its evaluation measured.
+    """
+
+    head: Path
+    scores: Path
+    record: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.head / HEAD_WEIGHTS
+
 
 @dataclass(frozen=True)
 class Paths:
-    """Where one dataset's files live; datasets never share a file."""
+    """Files of one dataset; datasets never share a file."""
 
-    data: Path
-    metrics: Path
-    mlruns: Path
-    models: Path
-    report: Path
+    dataset: str
 
-    @classmethod
-    def of(cls, dataset: str) -> "Paths":
-        return cls(**{top: Path(top, dataset) for top in cls.__annotations__})
+    @property
+    def data(self) -> Path:
+        return Path("data", self.dataset)
+
+    @property
+    def models(self) -> Path:
+        return Path("models", self.dataset)
+
+    @property
+    def metrics(self) -> Path:
+        return Path("metrics", self.dataset)
+
+    @property
+    def report(self) -> Path:
+        return Path("report", self.dataset)
+
+    @property
+    def tracked(self) -> Path:
+        return Path("mlruns", self.dataset, "tracked.json")
 
     @property
     def raw(self) -> Path:
@@ -27,23 +60,30 @@ class Paths:
         return self.data / "clips"
 
     @property
-    def yamnet(self) -> Path:
-        return self.data / "yamnet"
+    def weights(self) -> Path:
+        return self.data / "weights"
+
+    @property
+    def embedder(self) -> Path:
+        return self.data / "embedder"
 
     @property
     def audio(self) -> Path:
+        """Holds one directory of samples per split, see SPLIT_FOLDERS."""
         return self.data / "audio"
 
     @property
     def embeddings(self) -> Path:
+        """Holds one directory of features per split, see SPLIT_FOLDERS."""
         return self.data / "embeddings"
 
     @property
     def examples(self) -> Path:
         return self.data / "examples"
 
-    def weights(self, variant: str) -> Path:
-        return self.models / "heads" / f"{variant}.weights.h5"
+    @property
+    def trainings(self) -> Path:
+        return self.metrics / "trainings"
 
     @property
     def device(self) -> Path:
@@ -53,16 +93,13 @@ class Paths:
     def shipped(self) -> Path:
         return self.models / "lean.tflite"
 
-    @property
-    def tracked(self) -> Path:
-        return self.mlruns / "tracked.json"
-
-    def study(self, model: str, seed: int) -> Path:
-        """Of one training beside that with `seed`, without suffix."""
-        return self.metrics / "study" / f"{model}-{seed}"
+    def training(self, model: str, seed: int) -> TrainingPaths:
+        name = f"{model}-{seed}"
+        return TrainingPaths(
+            head=self.models / "heads" / name,
+            scores=self.data / "scores" / f"{name}.npy",
+            record=self.trainings / name,
+        )
 
     def cost(self, model: str) -> Path:
-        return self.metrics / "study" / f"{model}.cost.json"
-
-    def scores(self, variant: str) -> Path:
-        return self.data / "scores" / f"{variant}.npy"
+        return self.metrics / "costs" / f"{model}.json"

@@ -1,76 +1,78 @@
-"""The sections of params.yaml, typed: what each knob may be."""
+"""The sections of params.yaml and the models of models.yaml: what each setting may be."""
 
-import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Attention = Literal["none", "affinity", "bahdanau"]
+AttentionName = Literal["none", "affinity", "bahdanau"]
 DatasetName = Literal["demo", "folder", "fsd50k"]
-Split = Literal["train", "val", "eval"]
 Licence = Literal["CC0", "CC-BY", "CC-BY-NC", "CC-Sampling+"]
 Scheme = Literal[
-    "float32",
-    "float16",
-    "dynamic_int8",
-    "weight_only_int8",
-    "selective_int8",
-    "int4",
-    "full_int8",
+    "float32", "float16", "dynamic_int8", "weight_only_int8", "selective_int8", "int4", "full_int8"
 ]
-Share = Annotated[float, Field(ge=0, le=1)]
+StrategyName = Literal["auto", "single", "mirrored", "multiworker"]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 HopS = Annotated[float, Field(ge=0.01, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Frozen(BaseModel):
-    """Immutable, and a misspelt key is an error."""
+    """Immutable; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Demo(Frozen):
+    """The generated dataset: how many clips to synthesize."""
+
     clips: Positive
-    seed: Seed
 
 
 class Folder(Frozen):
+    """Your own sounds: the directory that holds them in FSD50K's layout."""
+
     root: Path
+
+    @field_validator("root")
+    @classmethod
+    def expand_home(cls, value: Path) -> Path:
+        return value.expanduser()
 
 
 class Fsd50k(Frozen):
-    """Where the archives come from, what they hold, and which clips of them to use."""
+    """FSD50K: where its archives are downloaded from and which clips are used.
+
+    manifest: YAML file with the published files and counts; licences: empty for all.
+    """
 
     base_url: str
     manifest: Path
-    licences: tuple[Licence, ...]  # none: all
-    clips: dict[Split, Positive]
-    classes: Positive
-    connections: Positive
-    tries: Positive
-    silence_s: Annotated[float, Field(gt=0)]
+    licences: tuple[Licence, ...]
 
 
 class Datasets(Frozen):
+    """One section per value of `dataset`."""
+
     demo: Demo
     folder: Folder
     fsd50k: Fsd50k
 
 
 class Yamnet(Frozen):
-    source: str  # auto | hub | untrained | path of a SavedModel
+    """Where the backbone's weights come from.
+
+    source: auto, hub, untrained, or the path of a SavedModel directory.
+    """
+
+    source: str
     hub_url: str
-    silence_s: Annotated[float, Field(gt=0)]
-    deadline_s: Annotated[float, Field(gt=0)]
-    seed: Seed
 
 
 class Hops(Frozen):
-    """Seconds from one chunk's start to the next; 1 is no overlap (paper, III-A and IV)."""
+    """Seconds between the starts of consecutive chunks; 1 is no overlap (paper, III-A and IV)."""
 
     train: HopS
     val: HopS
@@ -78,20 +80,24 @@ class Hops(Frozen):
 
 
 class Prepare(Frozen):
+    """Decoding and chunking (paper, III-A). max_set_aside: fraction of the clips."""
+
     resampler: Literal["VHQ", "HQ", "MQ"]
-    shard_clips: Positive
-    max_set_aside: Share
+    max_set_aside: Fraction
     hop_s: Hops
     tail: Literal["repeat", "drop"]
 
 
 class Embed(Frozen):
-    shard_chunks: Positive
+    """Features cached per chunk: the embedding and pooled activations of `layers`."""
+
     mean_normalization: bool
-    layers: tuple[str, ...]  # of the backbone, pooled and cached beside the embedding
+    layers: tuple[str, ...]
 
 
 class Train(Frozen):
+    """A training recipe (paper, III-F). Rates, decay and smoothing as in Keras."""
+
     epochs: Positive
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0, lt=1e6)]
@@ -99,14 +105,14 @@ class Train(Frozen):
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     mixup: Annotated[float, Field(ge=0, lt=100)]
-    strategy: Literal["auto", "single", "mirrored", "multiworker"]
     mixed_precision: bool
 
 
 class Evaluate(Frozen):
-    batch_size: Positive
+    """curve_classes: classes with a precision-recall curve; resamples: bootstrap draws of clips."""
+
     curve_classes: int | tuple[str, ...]
-    reliability_bins: Positive
+    resamples: Positive
 
     @field_validator("curve_classes", mode="before")
     @classmethod
@@ -115,11 +121,15 @@ class Evaluate(Frozen):
             return value
         if isinstance(value, list) and all(isinstance(label, str) for label in value):
             return value
-        raise ValueError("is neither a whole number above 0 nor a list of labels")
+        raise ValueError("must be a positive integer or a list of labels")
 
 
 class ExampleClips(Frozen):
-    """Which clips the report shows, how much of them, and of which datasets it may play them."""
+    """Evaluation clips shown in the report.
+
+    max_s: longest clip drawn; labels: best labels shown per clip; audio: datasets whose licence
+    lets the report embed the sound.
+    """
 
     clips: Positive
     max_s: Annotated[float, Field(gt=0)]
@@ -127,85 +137,96 @@ class ExampleClips(Frozen):
     audio: tuple[DatasetName, ...]
 
 
-class Variant(Frozen):
-    """A model and how it is trained (paper, III-B to III-E); a part not named is left out.
+class Affinity(Frozen):
+    """Parameter-free attention (paper, eq. 4-7)."""
 
-    train: settings that replace those of the section `train`. after: another model, from which
-    this one differs in one respect; change: what that is, for the table of ingredients.
+    kind: Literal["affinity"]
+
+
+class Bahdanau(Frozen):
+    """Additive attention (paper, eq. 8-11); units: width of query and key."""
+
+    kind: Literal["bahdanau"]
+    units: Positive
+
+
+class Encoder(Frozen):
+    """The wave encoder (paper, III-C); without attention its last states are the context."""
+
+    units: Positive
+    attention: Annotated[Affinity | Bahdanau, Field(discriminator="kind")] | None = None
+
+
+class Network(Frozen):
+    """The layers of one model (paper, III-B to III-E); a part that is not named is left out.
+
+    layers: of the backbone, pooled and concatenated with the embedding; normalization: batch norm
+    of each feature; activation: of the projection; dropout: before the scores.
     """
 
-    projection_units: Annotated[int, Field(ge=0)]
-    encoder_units: Annotated[int, Field(ge=0)]
-    attention: Attention
-    attention_units: Annotated[int, Field(ge=0)]
+    projection_units: Positive | None = None
+    encoder: Encoder | None = None
     backbone: Literal["frozen", "finetuned", "scratch"] = "frozen"
-    layers: tuple[str, ...] = ()  # of the backbone, pooled and set beside the embedding
-    normalization: bool = False  # of the features, by batch norm
-    activation: Literal["linear", "relu"] = "linear"  # of the projection
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of what the scores are made from
-    train: dict[str, Any] = {}
-    after: str = ""
-    change: str = ""
+    layers: tuple[str, ...] = ()
+    normalization: bool = False
+    activation: Literal["linear", "relu"] = "linear"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @property
+    def attends(self) -> bool:
+        return self.encoder is not None and self.encoder.attention is not None
 
     @model_validator(mode="after")
-    def parts_fit(self) -> "Variant":
-        if self.attention != "none" and not self.encoder_units:
-            raise ValueError(f"attention {self.attention!r} needs encoder_units above 0")
-        if self.attention != "none" and not self.projection_units:
-            raise ValueError(f"attention {self.attention!r} needs projection_units above 0")
-        if self.attention == "affinity" and self.projection_units != 2 * self.encoder_units:
+    def attention_fits(self) -> "Network":
+        if self.encoder is None or self.encoder.attention is None:
+            return self
+        kind, units = self.encoder.attention.kind, self.encoder.units
+        if not self.projection_units:
+            raise ValueError(f"attention {kind!r} needs projection_units")
+        if kind == "affinity" and self.projection_units != 2 * units:
             raise ValueError(
-                f"affinity needs projection_units ({self.projection_units}) to be "
-                f"twice encoder_units ({self.encoder_units}): it is their dot product"
+                f"affinity needs projection_units ({self.projection_units}) to be twice "
+                f"encoder.units ({units}): it is their dot product"
             )
-        if (self.attention == "bahdanau") != bool(self.attention_units):
-            raise ValueError("attention_units is above 0 for bahdanau and 0 for the others")
         return self
 
-    def about(self, recipe: "Train") -> dict[str, str]:
-        """Which settings it is trained by, and what a table of ingredients says of it."""
-        captions = {"after": self.after, "change": self.change} if self.after else {}
-        return {"settings_sha256": self._settings_sha256(recipe)} | captions
 
-    def _settings_sha256(self, recipe: "Train") -> str:
-        """Of the network and its training; what is not set does not count, nor do the captions."""
-        network = self.model_dump(exclude={"train", "after", "change"}, exclude_defaults=True)
-        training = recipe.model_dump(exclude={"strategy"}, exclude_defaults=True)
-        return hashlib.sha256(json.dumps([network, training], sort_keys=True).encode()).hexdigest()
+class Model(Frozen):
+    """An entry of models.yaml.
 
-
-class Ablation(Frozen):
-    """With which seeds, `seed` apart, variants and ingredients are trained and evaluated.
-
-    costs: the models whose size and time on a device are measured.
+    after: the model this one is compared with in the report, which states the difference; train:
+    settings that replace those of the section `train` in params.yaml.
     """
 
-    seeds: tuple[Seed, ...]
-    ingredient_seeds: tuple[Seed, ...]
-    costs: tuple[str, ...]
-    resamples: Positive
+    after: str = ""
+    network: Network
+    train: dict[str, Any]
 
 
 class Quantize(Frozen):
-    """Which variant is made into .tflite files, by which schemes."""
+    """Which model is made into .tflite files, and by which schemes.
 
-    variant: str  # headline | one of variants
+    variant: headline, or one of `variants`; *_max_change: mean absolute change of a score, relative
+    to the mean score, beyond what 8-bit weights cause.
+    """
+
+    variant: str
     schemes: tuple[Scheme, ...]
     probe_clips: Positive
-    int4_max_change: Share
-    selective_max_change: Share
+    int4_max_change: Fraction
+    selective_max_change: Fraction
 
     @model_validator(mode="after")
-    def has_a_yardstick(self) -> "Quantize":
+    def has_a_baseline(self) -> "Quantize":
         if "float32" not in self.schemes or len(set(self.schemes)) < len(self.schemes):
             raise ValueError("schemes are each named once, float32 among them")
         return self
 
 
 class Device(Frozen):
-    max_drop: Share
-    resamples: Positive
-    timed_chunks: Positive
+    """max_drop: largest mAP drop of a shipped file; threads: of the interpreter when timed."""
+
+    max_drop: Fraction
     threads: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
@@ -213,16 +234,17 @@ class Compute(Frozen):
     """How the work is done, never what comes out: no stage depends on it."""
 
     workers: Annotated[int, Field(ge=0)]
+    strategy: StrategyName
 
 
 class Cluster(Frozen):
-    """Where prepare and embed run; as with Compute, no stage depends on it."""
+    """Where prepare and embed run: local, or tcp://host:port. No stage depends on it."""
 
-    scheduler: str  # local | tcp://host:port
+    scheduler: str
 
     @field_validator("scheduler")
     @classmethod
     def is_local_or_an_address(cls, value: str) -> str:
         if value == "local" or re.fullmatch(r"(tcp|tls|ucx)://[^:/]+:\d+", value):
             return value
-        raise ValueError("is neither local nor an address such as tcp://host:8786")
+        raise ValueError("must be local or an address such as tcp://host:8786")

@@ -1,4 +1,4 @@
-"""Verified downloads that go on where they stopped."""
+"""Verified downloads that resume where they stopped."""
 
 import errno
 import socket
@@ -17,12 +17,15 @@ from lean_audio.datasets.manifest import RemoteFile, missing_bytes, places, size
 from lean_audio.errors import LeanError
 
 BLOCK_BYTES = 2**18
-MOST_PAUSE_S = 120
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # states of a server that may do better soon
+CONNECTIONS = 3  # files downloaded side by side
+ATTEMPTS = 10  # consecutive ones without progress before giving up; back-off doubles from 1 s
+READ_TIMEOUT_S = 60.0
+MAX_BACKOFF_S = 120
+RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}  # HTTP states that may pass
 
 
-class PassingError(Exception):
-    """Why a server gave nothing this time; pause_s: how long it asks to be left alone."""
+class TransientError(Exception):
+    """Why an attempt failed; pause_s: how long the server asks to wait."""
 
     def __init__(self, reason: str, pause_s: float = 0):
         super().__init__(reason)
@@ -30,7 +33,7 @@ class PassingError(Exception):
 
 
 RETRIED = (
-    PassingError,
+    TransientError,
     requests.Timeout,
     requests.ConnectionError,
     requests.exceptions.ChunkedEncodingError,
@@ -41,34 +44,35 @@ RETRIED = (
 
 
 class StoppedError(Exception):
-    """Another file failed, or the user has had enough."""
+    """Another file failed, or the user interrupted."""
 
 
 @dataclass
-class Fetcher:
-    """Where files come from and go to, and how much patience there is.
+class Downloader:
+    """Downloads the files of a manifest from `base_url` to `folder`.
 
-    tries: in a row that bring nothing new, before a file is given up.
+    connections: files downloaded side by side; attempts: consecutive ones without progress before
+    a file is given up.
     """
 
     base_url: str
     folder: Path
-    connections: int
-    tries: int
-    silence_s: float
+    connections: int = CONNECTIONS
+    attempts: int = ATTEMPTS
+    read_timeout_s: float = READ_TIMEOUT_S
     stopped: Event = field(init=False)
     live: set[requests.Response] = field(init=False)
 
-    def fetch(self, files: Sequence[RemoteFile]) -> None:
-        """Fetch what is not there yet; verify all.
+    def download(self, files: Sequence[RemoteFile]) -> None:
+        """Download what is missing and verify everything.
 
-        A file that comes with a wrong MD5 is set aside and fetched again once.
-        Raises LeanError when a file cannot be had; what came of it stays for the next time.
+        A file with a wrong MD5 is set aside and downloaded again once.
+        Raises LeanError when a file cannot be had; what arrived is kept for the next run.
         """
         self.stopped, self.live = Event(), set()
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._bar(files) as bar, ThreadPoolExecutor(self.connections) as pool:
-            jobs = [pool.submit(self._fetch_one, file, bar) for file in files]
+            jobs = [pool.submit(self._download_one, file, bar) for file in files]
             try:
                 wait(jobs, return_when=FIRST_EXCEPTION)
             finally:
@@ -85,13 +89,13 @@ class Fetcher:
         return tqdm(desc="download", total=total, initial=there, unit="B", unit_scale=True)
 
     def _stop(self) -> None:
-        """Wake the threads that wait for a server."""
+        """Wake the threads that wait for the server."""
         self.stopped.set()
         for response in tuple(self.live):
             with suppress(AttributeError, OSError):
                 response.raw.connection.sock.shutdown(socket.SHUT_RDWR)
 
-    def _fetch_one(self, file: RemoteFile, bar: tqdm) -> None:
+    def _download_one(self, file: RemoteFile, bar: tqdm) -> None:
         final, partial = places(self.folder, file)
         aside = final.with_name(f"{file.name}.bad")
         if not verified(final, file):
@@ -100,13 +104,13 @@ class Fetcher:
             elif final.exists():
                 final.replace(aside)
                 self._advance(bar, -file.bytes)
-            self._fetch_twice(file, partial, aside, bar)
+            self._download_twice(file, partial, aside, bar)
             partial.replace(final)
         for leftover in (partial, aside):
             leftover.unlink(missing_ok=True)
 
-    def _fetch_twice(self, file: RemoteFile, partial: Path, aside: Path, bar: tqdm) -> None:
-        """Until `partial` is the file; what an earlier run left of it does not count as a try."""
+    def _download_twice(self, file: RemoteFile, partial: Path, aside: Path, bar: tqdm) -> None:
+        """Download until `partial` is verified; a resumed file does not count as an attempt."""
         for _ in range(3 if partial.exists() else 2):
             self._complete(file, partial, bar)
             if verified(partial, file):
@@ -114,31 +118,31 @@ class Fetcher:
             partial.replace(aside)
             self._advance(bar, -file.bytes)
         raise LeanError(
-            f"{self._url(file)}: what comes has not the MD5 of the manifest ({file.md5}), "
-            f"nor when fetched again; it is in {aside}"
+            f"{self._url(file)}: MD5 mismatch on two attempts (expected {file.md5}); the last "
+            f"download is in {aside}"
         )
 
     def _complete(self, file: RemoteFile, partial: Path, bar: tqdm) -> None:
-        """Append to `partial` until it has the size that it should have."""
+        """Append to `partial` until it has the size of the manifest."""
         failures, most_bytes = 0, size(partial)
         while (have_bytes := size(partial)) < file.bytes:
             reason, pause_s = self._try(file, partial, have_bytes, bar)
             failures = 0 if size(partial) > most_bytes else failures + 1
             most_bytes = max(most_bytes, size(partial))
-            if failures == self.tries:
+            if failures == self.attempts:
                 raise LeanError(
                     f"{self._url(file)}: {reason} ({failures} times in a row); "
-                    "what came is kept and the next run goes on from there"
+                    "what arrived is kept and the next run resumes there"
                 )
             if failures:
                 pause_s = max(pause_s, 2.0 ** (failures - 1))
-            if self.stopped.wait(min(pause_s, MOST_PAUSE_S)):
+            if self.stopped.wait(min(pause_s, MAX_BACKOFF_S)):
                 raise StoppedError
 
     def _try(
         self, file: RemoteFile, partial: Path, have_bytes: int, bar: tqdm
     ) -> tuple[str, float]:
-        """Ask once for the rest; why not all came, and how long to wait before the next try."""
+        """Request the rest once; return why it is incomplete and how long to wait."""
         try:
             with self._answer(file, have_bytes) as response:
                 start = have_bytes if response.status_code == 206 else 0
@@ -157,7 +161,7 @@ class Fetcher:
             headers["Range"] = f"bytes={have_bytes}-"
         try:
             response = requests.get(
-                self._url(file), headers=headers, stream=True, timeout=self.silence_s
+                self._url(file), headers=headers, stream=True, timeout=self.read_timeout_s
             )
         except (ValueError, requests.TooManyRedirects) as error:
             raise LeanError(f"{self._url(file)} cannot be fetched: {error}") from None
@@ -189,31 +193,33 @@ class Fetcher:
 
 
 def _check(response: requests.Response, have_bytes: int) -> None:
-    """That the answer is the file, or the rest of it that was asked for."""
+    """Check that the response is the file, or the range that was requested."""
     state = f"the server answers {response.status_code} {response.reason}"
-    if response.status_code in PASSING:
+    if response.status_code in RETRY_STATUS:
         wanted = response.headers.get("Retry-After", "")
-        raise PassingError(state, float(wanted) if wanted.isdigit() else 0)
+        raise TransientError(state, float(wanted) if wanted.isdigit() else 0)
     if response.status_code == 416:
         raise LeanError(f"{response.url}: {state}: its file is shorter than the manifest says")
     if response.status_code not in (200, 206):
         raise LeanError(f"{response.url}: {state}; is the address right?")
     span = response.headers.get("Content-Range", "")
     if response.status_code == 206 and not span.startswith(f"bytes {have_bytes}-"):
-        raise PassingError(f"the server answers with another range than asked for ({span!r})")
+        raise TransientError(f"the server answers with another range than asked for ({span!r})")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
-        return "the server is silent"
+        return "read timed out"
     if isinstance(error, requests.ConnectionError):
         return f"the server cannot be reached ({type(error).__name__})"
-    return str(error) if isinstance(error, PassingError) else "the connection ended early"
+    return str(error) if isinstance(error, TransientError) else "the connection ended early"
 
 
 def _explained(error: BaseException, folder: Path) -> BaseException:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return LeanError(f"{folder}: the disk is full; what came is kept, make room and run again")
+        return LeanError(
+            f"{folder}: the disk is full; what arrived is kept, free space and run again"
+        )
     if isinstance(error, OSError):
         return LeanError(f"{error.filename or folder}: {error.strerror or error}")
     return error

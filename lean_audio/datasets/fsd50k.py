@@ -1,4 +1,4 @@
-"""FSD50K as published: eleven files, fetched and verified, read without unpacking.
+"""FSD50K as published: eleven files, downloaded, verified, and read without unpacking.
 
 Fonseca et al., "FSD50K: an open dataset of human-labeled sound events", Zenodo record 4060432.
 """
@@ -9,32 +9,36 @@ from pathlib import Path
 
 from lean_audio.audio.split_zip import ArchiveRoot
 from lean_audio.config.schema import Fsd50k
-from lean_audio.datasets.download import Fetcher
+from lean_audio.datasets.download import Downloader
 from lean_audio.datasets.layout import SPLITS, Dataset, check_splits, read_layout
-from lean_audio.datasets.manifest import missing_bytes, read_manifest
+from lean_audio.datasets.manifest import Manifest, missing_bytes, read_manifest
 from lean_audio.errors import LeanError
 
-# 108.3 h of clips at 16 kHz, 16 bit, and their features at the default hops (4,608 numbers a chunk:
-# YAMNet's embedding and embed.layers), in shares of the archives; twice, as DVC's cache has a copy.
-LATER_SHARES = {"audio": 2 * 0.51, "embeddings": 2 * 0.43}
+# Disk taken by what is computed from FSD50K's 108.3 h, relative to the archives: 16-bit audio at
+# 16 kHz, and features at the default hops (4,608 numbers per chunk: YAMNet's embedding and
+# embed.layers). Twice each, as DVC's cache keeps a copy.
+COMPUTED_FRACTIONS = {"audio": 2 * 0.51, "embeddings": 2 * 0.43}
 
 
 def disk_needed(settings: Fsd50k, folder: Path) -> tuple[int, int]:
-    """Bytes to fetch, and bytes of disk that they and what is still to be made of them will take.
+    """Return the bytes to download, and the disk these and what is computed from them will take.
 
-    folder: of the archives; what is made of them comes to lie beside it.
+    folder: of the archives; what is computed from them is stored beside it.
     """
-    files = read_manifest(settings.manifest)
+    files = read_manifest(settings.manifest).files
     missing = missing_bytes(files, folder)
-    made = [(folder.parent / name).exists() for name in LATER_SHARES]
-    later = sum(share for share, done in zip(LATER_SHARES.values(), made, strict=True) if not done)
+    later = sum(
+        fraction
+        for name, fraction in COMPUTED_FRACTIONS.items()
+        if not (folder.parent / name).exists()
+    )
     return missing, missing + round(later * sum(file.bytes for file in files))
 
 
 def check_space(folder: Path, needed_bytes: int, what: str) -> None:
-    """Raise LeanError unless so much is free where `folder` is or will be."""
-    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
-    free_bytes = shutil.disk_usage(there).free
+    """Raise LeanError unless that much disk is free where `folder` is or will be."""
+    existing = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    free_bytes = shutil.disk_usage(existing).free
     if free_bytes < needed_bytes:
         raise LeanError(
             f"{folder}: {what} need {needed_bytes / 1e9:.3g} GB, "
@@ -42,48 +46,46 @@ def check_space(folder: Path, needed_bytes: int, what: str) -> None:
         )
 
 
-def fetch_archives(settings: Fsd50k, folder: Path) -> None:
-    """Bring every file of the manifest to `folder`, verified.
+def download_archives(settings: Fsd50k, folder: Path) -> None:
+    """Download and verify every file of the manifest.
 
-    Raises LeanError before the first byte where the disk is too small, and when a file cannot
-    be had.
+    Raises LeanError before the first byte if the disk is too small, and when a file cannot be
+    downloaded.
     """
     missing, needed = disk_needed(settings, folder)
     if missing:
-        check_space(folder, needed, "FSD50K and what is made of it")
-    Fetcher(
-        settings.base_url,
-        folder,
-        settings.connections,
-        settings.tries,
-        settings.silence_s,
-    ).fetch(read_manifest(settings.manifest))
+        check_space(folder, needed, "FSD50K and what is computed from it")
+    Downloader(settings.base_url, folder).download(read_manifest(settings.manifest).files)
 
 
 def read_archives(settings: Fsd50k, folder: Path) -> Dataset:
-    """The clips in the archives that have one of settings.licences (none named: all).
+    """Read the clips in the archives whose licence is one of settings.licences (empty: all).
 
-    Raises LeanError where the clips or classes are not as many as published.
+    Raises LeanError when the number of clips or classes is not the published one.
     """
+    manifest = read_manifest(settings.manifest)
     origin = f"FSD50K's archives, verified by the MD5s of {settings.manifest.name}"
-    whole = read_layout(ArchiveRoot(folder), name="fsd50k", origin=origin, synthetic=False)
-    _check_counts(whole, settings)
+    complete = read_layout(ArchiveRoot(folder), name="fsd50k", origin=origin, synthetic=False)
+    _check_counts(complete, manifest, settings.manifest)
     if not settings.licences:
-        return whole
-    chosen = whole.clips[whole.clips["licence"].isin(settings.licences)].reset_index(drop=True)
+        return complete
+    chosen = complete.clips[complete.clips["licence"].isin(settings.licences)]
     check_splits(chosen["split"], f"FSD50K, clips licensed {' or '.join(settings.licences)}")
-    origin += f"; {len(chosen)} of {len(whole.clips)} clips, chosen by licence"
-    return replace(whole, clips=chosen, origin=origin, licence_filter=settings.licences)
+    return replace(
+        complete,
+        clips=chosen.reset_index(drop=True),
+        origin=f"{origin}; {len(chosen)} of {len(complete.clips)} clips, chosen by licence",
+        licence_filter=settings.licences,
+    )
 
 
-def _check_counts(dataset: Dataset, settings: Fsd50k) -> None:
+def _check_counts(dataset: Dataset, manifest: Manifest, path: Path) -> None:
     splits = dataset.clips["split"].value_counts()
     found = {split: int(splits[split]) for split in SPLITS} | {"classes": len(dataset.vocabulary)}
-    expected = {**settings.clips, "classes": settings.classes}
+    expected = {**manifest.clips, "classes": manifest.classes}
     wrong = [f"{found[name]} {name}" for name in found if found[name] != expected.get(name)]
     if wrong:
         raise LeanError(
-            f"FSD50K's ground truth has {', '.join(wrong)} and should have "
-            f"{', '.join(f'{count} {name}' for name, count in expected.items())} "
-            "(datasets.fsd50k.clips and classes)"
+            f"FSD50K's ground truth has {', '.join(wrong)}; {path} says "
+            f"{', '.join(f'{count} {name}' for name, count in expected.items())}"
         )

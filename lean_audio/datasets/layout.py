@@ -1,6 +1,6 @@
-"""A dataset: clips with path, labels and split, their vocabulary, and where they came from.
+"""Read a dataset: clips with file, labels and split, their vocabulary, and their origin.
 
-Every dataset is read from a directory in FSD50K layout; they differ in how it comes about.
+Every dataset is read from a directory in FSD50K layout, whether generated, downloaded or your own.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from lean_audio.audio.split_zip import ArchiveRoot, DamagedEntryError, crc32, read_bytes
 from lean_audio.datasets.licences import add_licences
-from lean_audio.errors import BadInputError, LeanError, listed
+from lean_audio.errors import BadInputError, LeanError, join_first
 from lean_audio.files import read_json, write_csv, write_json
 
 SPLITS = ("train", "val", "eval")
@@ -28,11 +28,24 @@ Entry = Path | zipfile.Path
 
 @dataclass(frozen=True)
 class Dataset:
-    """clips: one row a clip, sorted by split and clip, in CLIP_COLUMNS; `labels` is a tuple.
+    """The clips of a dataset and where they came from.
 
-    checksum: MD5 of a file, or CRC-32 of an archive's entry; licence and uploader may be empty.
-    origin says in one sentence where the clips came from; licence_filter names the licences
-    whose clips were chosen, none where all were.
+    Attributes
+    ----------
+    name
+        As in params.yaml.
+    origin
+        Where the clips came from, in words.
+    synthetic
+        Whether they were generated rather than recorded.
+    vocabulary
+        Class labels, in order.
+    clips
+        One row per clip with the columns CLIP_COLUMNS, sorted by split and clip. labels is a tuple;
+        checksum is the MD5 of a file or the CRC-32 of an archive's entry; licence and uploader may
+        be empty.
+    licence_filter
+        Licences whose clips were selected; empty if all were.
     """
 
     name: str
@@ -51,8 +64,18 @@ class Dataset:
         write_json(folder / "dataset.json", {name: getattr(self, name) for name in names})
 
 
+def dataset_root(dataset: str, folder: Path, raw: Path) -> Root:
+    """Return the root of a dataset in FSD50K layout: a directory, or the archives in one.
+
+    folder: directory of your own sounds; raw: directory of generated or downloaded ones.
+    """
+    if dataset == "folder":
+        return folder
+    return ArchiveRoot(raw) if dataset == "fsd50k" else raw
+
+
 def load_dataset(folder: Path) -> Dataset:
-    """Read what Dataset.save wrote."""
+    """Read a dataset that Dataset.save wrote."""
     clips = pd.read_csv(folder / "clips.csv", dtype=str, keep_default_na=False)
     clips["labels"] = clips["labels"].map(_split_labels)
     vocabulary = pd.read_csv(folder / "vocabulary.csv", dtype=str, keep_default_na=False)
@@ -92,7 +115,11 @@ def read_layout(root: Root, *, name: str, origin: str, synthetic: bool) -> Datas
 
 
 def read_vocabulary(path: Entry) -> tuple[str, ...]:
-    """Labels in the order of their index (the file has no header: index, label, mid)."""
+    """Read the labels in the order of their index.
+
+    The file has the columns index, label and, optionally, mid, and no header. Raises LeanError for
+    another format, a label that occurs twice, or one that is empty or has a line break.
+    """
     table = _read_csv(path, header=None)
     if table.shape[1] < 2:
         raise LeanError(f"{path}: needs the columns index, label[, mid] and no header")
@@ -107,7 +134,7 @@ def read_vocabulary(path: Entry) -> tuple[str, ...]:
     return tuple(labels)
 
 
-@cache  # clips of the same labels share one tuple
+@cache  # clips with the same labels share one tuple
 def _split_labels(text: str) -> tuple[str, ...]:
     return tuple(label.strip() for label in text.split(",") if label.strip())
 
@@ -132,7 +159,9 @@ def _read_truth(root: Root, part: str, columns: list[str]) -> pd.DataFrame:
     path = root / "FSD50K.ground_truth" / f"{part}.csv"
     table = _read_csv(path)
     if missing := [column for column in columns if column not in table]:
-        raise LeanError(f"{path}: lacks the column {listed(missing)} (needs {', '.join(columns)})")
+        raise LeanError(
+            f"{path}: lacks the column {join_first(missing)} (needs {', '.join(columns)})"
+        )
     if not isinstance(table.index, pd.RangeIndex):
         raise LeanError(f"{path}: rows have more fields than the header; quote labels with commas")
     table = table[columns].rename(columns={"fname": "clip"})
@@ -142,22 +171,24 @@ def _read_truth(root: Root, part: str, columns: list[str]) -> pd.DataFrame:
 
 
 def _find_files(root: Root, folder: str, clips: Iterable[str], listed_in: Entry) -> list[str]:
-    """Each clip's file relative to root, found by stem whatever its suffix."""
+    """Return each clip's file relative to root, found by its stem, with any suffix."""
     found: dict[str, list[str]] = {}
     for name in sorted(path.name for path in _listing(root / folder)):
         found.setdefault(PurePosixPath(name).stem, []).append(name)
     clips = list(clips)
     if missing := [clip for clip in clips if clip not in found]:
-        raise LeanError(f"{root / folder}: no file for {listed(missing)}, listed in {listed_in}")
+        raise LeanError(
+            f"{root / folder}: no file for {join_first(missing)}, listed in {listed_in}"
+        )
     if twice := [clip for clip in clips if len(found[clip]) > 1]:
-        raise LeanError(f"{root / folder}: more than one file for {listed(twice)}; keep one")
+        raise LeanError(f"{root / folder}: more than one file for {join_first(twice)}; keep one")
     return [f"{folder}/{found[clip][0]}" for clip in clips]
 
 
 def _check_dev_splits(dev: pd.DataFrame, root: Root) -> None:
     if unknown := sorted(set(dev["split"]) - {"train", "val"}):
         path = root / "FSD50K.ground_truth" / "dev.csv"
-        raise LeanError(f"{path}: split {listed(map(repr, unknown))} is not one of train, val")
+        raise LeanError(f"{path}: split {join_first(map(repr, unknown))} is not one of train, val")
 
 
 def _check_clips(clips: pd.DataFrame, vocabulary: tuple[str, ...], root: Root) -> None:
@@ -165,7 +196,7 @@ def _check_clips(clips: pd.DataFrame, vocabulary: tuple[str, ...], root: Root) -
     _check_unique(clips["clip"].tolist(), f"{truth}: clips listed more than once")
     used = {label for labels in clips["labels"] for label in labels}
     if unknown := sorted(used - set(vocabulary)):
-        raise LeanError(f"{truth}: labels that are not in vocabulary.csv: {listed(unknown)}")
+        raise LeanError(f"{truth}: labels that are not in vocabulary.csv: {join_first(unknown)}")
     check_splits(clips["split"], str(truth))
 
 
@@ -180,7 +211,7 @@ def check_splits(splits: pd.Series, where: str) -> None:
 def _check_unique(values: list[str], message: str) -> None:
     series = pd.Series(values, dtype=str)
     if twice := sorted(set(series[series.duplicated()])):
-        raise LeanError(f"{message}: {listed(twice)}")
+        raise LeanError(f"{message}: {join_first(twice)}")
 
 
 def _listing(folder: Entry) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Licence and uploader of every clip, from FSD50K's metadata."""
+"""Read the licence and the uploader of every clip from FSD50K's metadata."""
 
 import json
 import re
@@ -17,9 +17,9 @@ _NAMES = {"zero": "CC0", "sampling+": "CC-Sampling+"}
 
 
 def add_licences(clips: pd.DataFrame, root: Path | ArchiveRoot) -> pd.DataFrame:
-    """The clips with the columns licence and uploader, empty where the metadata do not say.
+    """Add the columns licence and uploader to a clip table; empty where they are not stated.
 
-    Raises LeanError where a file of metadata is not what FSD50K publishes.
+    Raises LeanError if a metadata file does not have FSD50K's format.
     """
     known = {}
     for name in FILES:
@@ -33,7 +33,7 @@ def add_licences(clips: pd.DataFrame, root: Path | ArchiveRoot) -> pd.DataFrame:
 
 
 def short_name(url: str) -> str:
-    """`http://creativecommons.org/licenses/by/3.0/` is CC-BY; what is none of CC's stays."""
+    """Shorten a Creative Commons URL to a name such as CC-BY; return other text unchanged."""
     family = _FAMILY.search(url)
     return _NAMES.get(family[1], f"CC-{family[1].upper()}") if family else url
 

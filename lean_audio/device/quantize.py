@@ -1,14 +1,14 @@
-"""Make one waveform-in .tflite a scheme out of a trained variant, each with its metadata."""
+"""Make one waveform-input .tflite per scheme from a trained head, each with its metadata."""
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,34 +16,35 @@ import pandas as pd
 from lean_audio.audio.chunking import CHUNK_SAMPLES
 from lean_audio.audio.decode import SAMPLE_RATE_HZ, to_float
 from lean_audio.backbones.base import load_backbone
-from lean_audio.config.schema import Prepare, Quantize, Variant
+from lean_audio.config.schema import Prepare, Quantize
 from lean_audio.device.recipes import MIXES, Mix, quantize
 from lean_audio.device.score import PARTS_FOLDER, Clips, score_file, some_clips
 from lean_audio.device.sensitivity import probe
 from lean_audio.errors import LeanError
-from lean_audio.files import whole, whole_folder
+from lean_audio.features.chunks import Chunks
+from lean_audio.files import atomic_directory, atomic_file
 from lean_audio.parallel.pool import open_pool
 from lean_audio.tflite.file import LABELS_FILE, finish
 from lean_audio.tflite.runtime import Runtime
 
 CARD_FILE = "lean.json"
 CALIBRATION_CHUNKS = 100
-PROBED = {"selective_int8": "dynamic", "int4": "int4"}  # scheme -> what some groups become
+PROBED = {"selective_int8": "dynamic", "int4": "int4"}  # scheme -> kind its chosen groups get
 
 
 @dataclass(frozen=True)
 class Source:
     """What the files are made from.
 
-    backbone: the Python file that defines it, and embed.mean_normalization, as in params.yaml;
-    pretrained: folder of its weights; head: file of the trained head's.
+    model: its name; head: directory of the trained head; weights: directory of the backbone's
+    weights; backbone, mean_normalization: as in params.yaml.
     """
 
-    name: str
-    variant: Variant
-    backbone: tuple[Path, bool]
-    pretrained: Path
+    model: str
     head: Path
+    weights: Path
+    backbone: Path
+    mean_normalization: bool
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,19 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Made:
-    """mixes: of each scheme; failures: why a scheme has no file; sensitivity: of the groups."""
+class QuantizedFiles:
+    """mixes: by scheme; failures: scheme -> why it has no file; sensitivity: of the groups."""
 
     mixes: dict[str, Mix]
     failures: dict[str, str]
     sensitivity: pd.DataFrame
 
 
-def describe(name: str, provenance: dict[str, Any], prepare: Prepare) -> dict[str, Any]:
-    """The fields of Card that do not come from the model itself."""
+def card_fields(model: str, provenance: dict[str, Any], prepare: Prepare) -> dict[str, Any]:
+    """Return the fields of Card that do not come from the model file itself."""
     dataset, yamnet = provenance["dataset"], provenance["yamnet"]
     return {
-        "variant": name,
+        "variant": model,
         "dataset": dataset["name"],
         "synthetic": dataset["synthetic"],
         "yamnet_trained": yamnet["trained"],
@@ -87,7 +88,7 @@ def describe(name: str, provenance: dict[str, Any], prepare: Prepare) -> dict[st
         "tail": prepare.tail,
         "resampler": prepare.resampler,
         "licence": "Code and YAMNet: Apache-2.0. Trained on "
-        f"{dataset['origin']}: the licences of these sounds hold for what is made from them.",
+        f"{dataset['origin']}: the licences of these sounds apply to the model.",
     }
 
 
@@ -96,72 +97,82 @@ def make_files(
     validation: Clips,
     folder: Path,
     settings: Quantize,
-    known: dict[str, Any],
+    fields: dict[str, Any],
     *,
-    seed: int,
     workers: int,
-) -> Made:
-    """Write <scheme>.tflite for each scheme, and the parts that are timed beside, to `folder`.
+) -> QuantizedFiles:
+    """Write <scheme>.tflite for each scheme, and the parts that are timed with them, to `folder`.
 
-    known: the fields of Card that `describe` gives.
-    Raises LeanError when the float32 model cannot be made; another scheme's failure is returned.
+    Parameters
+    ----------
+    source
+        What the files are made from.
+    validation
+        Clips for thresholds, calibration and the sensitivity probe.
+    folder
+        Replaced as a whole.
+    settings
+        Schemes, and how far they may change the scores.
+    fields
+        Of the card, from `card_fields`.
+    workers
+        Processes; 0 is one per core.
+
+    Raises
+    ------
+    LeanError
+        If the float32 model cannot be made; another scheme's failure is returned.
     """
-    with whole_folder(folder) as temporary, Apart() as apart:
+    with atomic_directory(folder) as temporary:
         bare = temporary / "bare.tflite"
-        if reason := apart(partial(_export, source, len(validation.vocabulary), bare, temporary)):
-            raise LeanError(f"{source.name} could not be made a .tflite: {reason}")
+        if reason := run_guarded(partial(_export, source, validation, bare)):
+            raise LeanError(f"{source.model} could not be made a .tflite: {reason}")
         with open_pool(workers, __name__) as pool:
-            card = _card(pool, bare, validation, known)
-            mixes, sensitivity = _mixes(pool, bare, validation, settings, seed)
+            card = _card(pool, bare, validation, fields)
+            mixes, sensitivity = _mixes(pool, bare, validation, settings)
         failures = {}
         for scheme, mix in mixes.items():
             path = temporary / f"{scheme}.tflite"
-            if reason := apart(partial(write_file, bare, mix, validation, card, scheme, path)):
+            if reason := run_guarded(partial(quantize_file, bare, mix, validation, path)):
                 failures[scheme] = reason
                 print(f"{scheme}: no file, {reason}")
+            else:
+                add_metadata(path, validation.open().vocabulary, card, scheme)
         bare.unlink()
-    return Made(mixes, failures, sensitivity)
+    return QuantizedFiles(mixes, failures, sensitivity)
 
 
-class Apart:
-    """Does one work after another in a process beside this one, in a fresh one after a crash."""
-
-    def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool:
-            self._pool.shutdown()
-
-    def __call__(self, work: Callable[[], object]) -> str | None:
-        """None, or why it failed, a crash of the process included."""
-        self._pool = self._pool or open_pool(1, __name__)
+def run_guarded(work: Callable[[], object]) -> str | None:
+    """Run `work` in a process of its own; return why it failed, a crash included, or None."""
+    with open_pool(1, __name__) as pool:
         try:
-            self._pool.submit(work).result()
+            pool.submit(work).result()
         except BrokenProcessPool:
-            self._pool = None
             return "the converter crashed"
         except Exception as error:  # of a converter that is not ours: reported, not fatal
             return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return None
+    return None
 
 
-def _export(source: Source, classes: int, model: Path, folder: Path) -> None:
-    from lean_audio.device.export import export_features, export_front_end, export_tagger
+def _export(source: Source, validation: Clips, path: Path) -> None:
+    from lean_audio.backbones.export import export_features, export_front_end
+    from lean_audio.device.export import export_tagger  # TensorFlow, for this process only
+    from lean_audio.training.heads import read_head
 
-    backbone, pretrained = load_backbone(*source.backbone), source.pretrained
-    model.write_bytes(export_tagger(source.variant, classes, backbone, pretrained, source.head))
-    parts = folder / PARTS_FOLDER
+    backbone = load_backbone(source.backbone, source.mean_normalization)
+    head = read_head(source.head)
+    classes = len(validation.open().vocabulary)
+    path.write_bytes(export_tagger(head.network, classes, backbone, source.weights, head.weights))
+    parts = path.parent / PARTS_FOLDER
     parts.mkdir()
     (parts / "front_end.tflite").write_bytes(export_front_end(backbone))
-    (parts / "backbone.tflite").write_bytes(export_features(backbone, pretrained))
+    (parts / "backbone.tflite").write_bytes(export_features(backbone, source.weights))
 
 
-def _card(pool: ProcessPoolExecutor, model: Path, validation: Clips, known: dict[str, Any]) -> Card:
-    from lean_audio.metrics.calibration import (  # no worker needs scikit-learn
+def _card(
+    pool: ProcessPoolExecutor, model: Path, validation: Clips, fields: dict[str, Any]
+) -> Card:
+    from lean_audio.metrics.calibration import (  # workers need no scikit-learn
         best_thresholds,
         platt,
     )
@@ -170,7 +181,7 @@ def _card(pool: ProcessPoolExecutor, model: Path, validation: Clips, known: dict
     targets = validation.targets()
     slopes, intercepts = platt(targets, scores)
     return Card(
-        **known,
+        **fields,
         sample_rate_hz=SAMPLE_RATE_HZ,
         chunk_samples=CHUNK_SAMPLES,
         thresholds=_rounded(best_thresholds(targets, scores)),
@@ -185,13 +196,10 @@ def _rounded(values: np.ndarray) -> list[float]:
 
 
 def _mixes(
-    pool: ProcessPoolExecutor, model: Path, validation: Clips, settings: Quantize, seed: int
+    pool: ProcessPoolExecutor, model: Path, validation: Clips, settings: Quantize
 ) -> tuple[dict[str, Mix], pd.DataFrame]:
-    clips = some_clips(validation, settings.probe_clips, seed)
-    limits = {
-        "selective_int8": settings.selective_max_change,
-        "int4": settings.int4_max_change,
-    }
+    clips = some_clips(validation, settings.probe_clips)
+    limits = {"selective_int8": settings.selective_max_change, "int4": settings.int4_max_change}
     mixes, tables = {}, []
     for scheme in settings.schemes:
         if scheme in PROBED:
@@ -204,23 +212,37 @@ def _mixes(
     return mixes, pd.concat(tables) if tables else pd.DataFrame()
 
 
-def write_file(model: Path, mix: Mix, clips: Clips, card: Card, scheme: str, path: Path) -> None:
-    content = quantize(model.read_bytes(), mix, _samples(clips) if "static" in mix.values() else ())
+def quantize_file(model: Path, mix: Mix, clips: Clips, path: Path) -> None:
+    """Quantize the float32 model, check that the result runs, and write it.
+
+    clips: calibrate a mix that is static. Raises whatever the converter raises, and LeanError if
+    the file does not run.
+    """
+    calibration = _calibration(clips.open()) if "static" in mix.values() else ()
+    content = quantize(model.read_bytes(), mix, calibration)
+    Runtime(content, name=path.stem)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def add_metadata(path: Path, labels: Sequence[str], card: Card, scheme: str) -> None:
+    """Add labels and card to a .tflite."""
     files = {
-        LABELS_FILE: "".join(f"{label}\n" for label in clips.vocabulary),
+        LABELS_FILE: "".join(f"{label}\n" for label in labels),
         CARD_FILE: json.dumps({"scheme": scheme, **asdict(card)}),
     }
-    description = f"Scores of {len(clips.vocabulary)} sounds in 1 s of audio ({scheme})"
-    name = f"LEAN {card.variant}"
     finished = finish(
-        content, files, name=name, description=description, sample_rate_hz=SAMPLE_RATE_HZ
+        path.read_bytes(),
+        files,
+        name=f"LEAN {card.variant}",
+        description=f"Scores of {len(labels)} sounds in 1 s of audio ({scheme})",
+        sample_rate_hz=SAMPLE_RATE_HZ,
     )
-    Runtime(finished, name=scheme)  # what does not run is a failure of this scheme
-    with whole(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(finished)
 
 
-def _samples(clips: Clips) -> list[np.ndarray]:
-    chunks = clips.open()
+def _calibration(chunks: Chunks) -> list[np.ndarray]:
+    """Return waveforms (1, 16000) spread over the split."""
     rows = np.linspace(0, len(chunks) - 1, min(CALIBRATION_CHUNKS, len(chunks)), dtype=int)
     return [waveform[None] for waveform in to_float(chunks.waveforms(rows))]

@@ -1,7 +1,8 @@
-"""Recipes that turn the float32 .tflite into smaller ones, with ai-edge-quantizer.
+"""Quantize the float32 .tflite with ai-edge-quantizer.
 
-A mix maps a group of weights to how it is stored and computed; the first entry is for all the
-others. Weights are quantized by channel, symmetrically.
+A mix maps groups of weights to the kind of arithmetic and storage that they get; its first entry
+applies to all groups that the others do not name. Weights are quantized per channel,
+symmetrically.
 """
 
 import re
@@ -22,8 +23,8 @@ from lean_audio.tflite.file import operation_names
 from lean_audio.tflite.runtime import quiet_stderr
 
 EVERYTHING = ".*"
-# name in the sensitivity table -> what the names of its operations match. The converter may give a
-# layer's operation the names of those before it too: the last one counts.
+# Name in the sensitivity table -> regular expression for the names of the group's operations. The
+# converter may prefix an operation's name with those of the layers before it: the last one counts.
 GROUPS = {
     "log-mel": "log_mel",
     "stem and depthwise": "stem|depthwise",
@@ -39,8 +40,9 @@ GROUPS = {
 }
 Mix = dict[str, str]
 Samples = Sequence[np.ndarray]
-# A depthwise kernel has 9 weights a channel: 8 bits and a scale save nothing over 16 bits, and
-# rounding them is three quarters of the score error of 8-bit weights (measured on minifsd).
+# A depthwise kernel has 9 weights per channel. With a scale per channel, 8 bits take no less space
+# than 16, and rounding these kernels causes three quarters of the score error of 8-bit weights
+# (measured on the dataset `folder` of metrics/).
 BASE: Mix = {EVERYTHING: "int8", "stem and depthwise": "float16"}
 MIXES: dict[Scheme, Mix] = {
     "float32": {},
@@ -52,9 +54,16 @@ MIXES: dict[Scheme, Mix] = {
 
 
 def quantize(content: bytes, mix: Mix, calibration: Samples = ()) -> bytes:
-    """The model with each group's weights as the mix says; without a mix, unchanged.
+    """Quantize a float32 .tflite.
 
-    calibration: waveforms (1, 16000) that show a static kind the range of each activation.
+    Parameters
+    ----------
+    content
+        The .tflite.
+    mix
+        Group -> kind; an empty mix returns the model unchanged.
+    calibration
+        Waveforms (1, 16000) from which the kind `static` learns the range of each activation.
     """
     if not mix:
         return content
@@ -74,7 +83,7 @@ def _quantize(quantizer: Quantizer, mix: Mix, calibration: Samples) -> bytes:
 
 
 def groups_of(content: bytes) -> list[str]:
-    """The groups whose operations the model has."""
+    """Return the groups of which the model has operations, in the order of GROUPS."""
     names = operation_names(content)
     return [group for group, regex in GROUPS.items() if any(re.search(regex, n) for n in names)]
 
@@ -98,7 +107,7 @@ def _int4(quantizer: Quantizer, regex: str, operations: TFLOperationName) -> Non
 
 
 def _static(quantizer: Quantizer, regex: str, operations: TFLOperationName) -> None:
-    """Integers throughout, but for the waveform and the scores."""
+    """Compute in integers throughout, except for the waveform and the scores."""
     quantizer.add_static_config(regex, operations, 8, 8)
     for end in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
         _float32(quantizer, EVERYTHING, end)

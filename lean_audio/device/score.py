@@ -1,4 +1,4 @@
-"""Score clips with .tflite files, on all cores, as the mean of their chunks' scores."""
+"""Score clips with .tflite files on all cores, as the mean of their chunks' scores."""
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,21 +13,20 @@ from lean_audio.features.chunks import Chunks, open_chunks
 from lean_audio.parallel.pool import map_in_pool
 from lean_audio.tflite.runtime import Runtime
 
-SHARE_CLIPS = 64
-PARTS_FOLDER = "parts"  # of the network, to be timed: front_end.tflite, and backbone.tflite on top
+CLIPS_PER_JOB = 64
+SEED = 1  # of the clips that are drawn
+PARTS_FOLDER = "parts"  # of the network, for timing: front_end.tflite, and backbone.tflite with it
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Some clips of one split: rows of its clip table."""
+    """Some clips of one split. audio: the split's directory; rows: of its clip table."""
 
     audio: Path
-    split: str
-    vocabulary: tuple[str, ...]
     rows: tuple[int, ...]
 
     def open(self) -> Chunks:
-        return open_chunks(self.audio, self.split, self.vocabulary)
+        return open_chunks(self.audio)
 
     def targets(self) -> np.ndarray:
         """(clips, classes) uint8."""
@@ -36,7 +35,7 @@ class Clips:
 
 @dataclass(frozen=True)
 class Job:
-    """Score `clips` with the model, quantized first if there is a mix."""
+    """Score `clips` with the model, quantized first if the mix is not empty."""
 
     model: Path
     mix: Mix
@@ -51,49 +50,50 @@ class Scored:
     size_bytes: int
 
 
-def all_clips(audio: Path, split: str, vocabulary: tuple[str, ...]) -> Clips:
-    clips = Clips(audio, split, vocabulary, ())
-    return replace(clips, rows=tuple(range(len(clips.open().clips))))
+def all_clips(audio: Path) -> Clips:
+    """Return all clips of a split."""
+    return Clips(audio, tuple(range(len(open_chunks(audio).clips))))
 
 
-def some_clips(clips: Clips, count: int, seed: int) -> Clips:
-    """At most `count` of them, in order, drawn with a seed."""
-    drawn = np.random.default_rng(seed).permutation(len(clips.rows))[:count]
+def some_clips(clips: Clips, count: int) -> Clips:
+    """Draw at most `count` of the clips; they keep their order."""
+    drawn = np.random.default_rng(SEED).permutation(len(clips.rows))[:count]
     return replace(clips, rows=tuple(clips.rows[row] for row in sorted(drawn)))
 
 
 def score_mixes(
     pool: ProcessPoolExecutor, model: Path, mixes: Sequence[Mix], clips: Clips, title: str
 ) -> list[Scored]:
-    """Of each mix of the float32 model.
+    """Score the clips with each mix of the float32 model.
 
-    Each share of the clips quantizes the model anew, so many mixes take all clips as one.
+    Every job quantizes the model again, so with several mixes a job takes all clips.
     """
-    shares = _shares(clips) if len(mixes) == 1 else [clips]
-    jobs = [Job(model, mix, share) for mix in mixes for share in shares]
+    portions = _portions(clips) if len(mixes) == 1 else [clips]
+    jobs = [Job(model, mix, portion) for mix in mixes for portion in portions]
     done = list(map_in_pool(pool, score, jobs, title=title))
-    parts = [done[start : start + len(shares)] for start in range(0, len(done), len(shares))]
+    by_mix = [done[start : start + len(portions)] for start in range(0, len(done), len(portions))]
     return [
-        Scored(np.concatenate([share.scores for share in part]), part[0].size_bytes)
-        for part in parts
+        Scored(np.concatenate([scored.scores for scored in parts]), parts[0].size_bytes)
+        for parts in by_mix
     ]
 
 
 def score_file(pool: ProcessPoolExecutor, model: Path, clips: Clips) -> np.ndarray:
-    """(clips, classes) float32 of one file."""
+    """Score the clips with one file: (clips, classes) float32."""
     (scored,) = score_mixes(pool, model, [{}], clips, model.stem)
     return scored.scores
 
 
-def _shares(clips: Clips) -> list[Clips]:
-    """As much as one worker takes at a time."""
+def _portions(clips: Clips) -> list[Clips]:
+    """Split the clips into what one worker scores at a time."""
     return [
-        replace(clips, rows=clips.rows[start : start + SHARE_CLIPS])
-        for start in range(0, len(clips.rows), SHARE_CLIPS)
+        replace(clips, rows=clips.rows[start : start + CLIPS_PER_JOB])
+        for start in range(0, len(clips.rows), CLIPS_PER_JOB)
     ]
 
 
 def score(job: Job) -> Scored:
+    """Quantize the model and score the clips of a job."""
     content = quantize(job.model.read_bytes(), job.mix)
     runtime, chunks = Runtime(content, name=str(job.model)), job.clips.open()
     scores = np.stack([_score_clip(runtime, chunks, clip) for clip in job.clips.rows])

@@ -1,12 +1,11 @@
-"""A few evaluation clips to look at and listen to, with what one variant makes of them.
+"""A few evaluation clips to look at and listen to, as scored by one model.
 
-The clips are drawn with the seed alone and never chosen by how well the model does on them: a
-reader takes them for typical.
+The clips are drawn at random and never chosen by how well the model does on them, because readers
+take them for typical.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,49 +18,42 @@ from lean_audio.audio.chunking import CHUNK_SAMPLES
 from lean_audio.audio.decode import SAMPLE_RATE_HZ
 from lean_audio.audio.spectrogram import MAX_HZ, save_spectrogram
 from lean_audio.backbones.base import Backbone
-from lean_audio.config.schema import ExampleClips, Variant
+from lean_audio.config.schema import ExampleClips
 from lean_audio.features.chunks import SAMPLE_BYTES, Chunks, shard_path
-from lean_audio.files import read_at, whole_folder, write_text
-from lean_audio.model import FRAME_SAMPLES, STEPS, build_head
+from lean_audio.files import atomic_directory, read_at, write_text
+from lean_audio.model import ATTENTION_LAYER, FRAME_SAMPLES, STEPS
 from lean_audio.training.batches import Examples
+from lean_audio.training.heads import Head
 
 DECIMALS = 5
+SEED = 1  # of the clips that are drawn
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A variant by name, and the file of its head's weights."""
-
-    name: str
-    variant: Variant
-    weights: Path
-    backbone: Backbone
-
-    @property
-    def attends(self) -> bool:
-        return self.variant.attention != "none"
-
-    def open(self, classes: int) -> keras.Model:
-        """Outputs: scores (batch, classes) and, if it attends, attention (batch, 40)."""
-        head = build_head(self.variant, classes, self.backbone)
-        head.load_weights(self.weights)
-        outputs = {"scores": head.output}
-        if self.attends:
-            _, outputs["attention"] = head.get_layer("attention").output
-        return keras.Model(head.input, outputs)
+def open_model(head: Head, classes: int, backbone: Backbone) -> keras.Model:
+    """Open a head that outputs scores (batch, classes) and, if any, attention (batch, 40)."""
+    model = head.open(classes, backbone)
+    outputs = {"scores": model.output}
+    if head.network.attends:
+        _, outputs["attention"] = model.get_layer(ATTENTION_LAYER).output
+    return keras.Model(model.input, outputs)
 
 
 def write_examples(
-    folder: Path, data: Examples, trained: Trained, settings: ExampleClips, dataset: str, seed: int
+    folder: Path,
+    data: Examples,
+    head: Head,
+    backbone: Backbone,
+    settings: ExampleClips,
+    dataset: str,
 ) -> None:
-    """Write examples.json, and one PNG and, where settings.audio has the dataset, MP3 a clip."""
-    model = trained.open(len(data.chunks.vocabulary))
-    with whole_folder(folder) as temporary:
+    """Write examples.json and, per clip, a PNG and, if settings.audio names `dataset`, an MP3."""
+    model = open_model(head, len(data.chunks.vocabulary), backbone)
+    with atomic_directory(folder) as temporary:
         clips = []
-        for number, clip in enumerate(draw_clips(data.chunks.clips, settings, seed), 1):
+        for number, clip in enumerate(draw_clips(data.chunks.clips, settings), 1):
             clips.append(
                 {
-                    **describe(data, clip, model, settings.labels),
+                    **describe_clip(data, clip, model, settings.labels),
                     **_save_media(
                         temporary / f"{number:02d}",
                         clip_samples(data.chunks, clip),
@@ -70,8 +62,8 @@ def write_examples(
                 }
             )
         content = {
-            "variant": trained.name,
-            "attends": trained.attends,
+            "variant": head.model,
+            "attends": head.network.attends,
             "frame_s": FRAME_SAMPLES / SAMPLE_RATE_HZ,
             "clips": clips,
         }
@@ -79,15 +71,15 @@ def write_examples(
         write_text(temporary / "examples.json", text + "\n")
 
 
-def draw_clips(clips: pd.DataFrame, settings: ExampleClips, seed: int) -> list[int]:
-    """Rows of labelled clips of at most settings.max_s or, without such a clip, of any length.
+def draw_clips(clips: pd.DataFrame, settings: ExampleClips) -> list[int]:
+    """Draw rows of labelled clips of at most settings.max_s or, if there is none, of any length.
 
-    A first label comes again only when every other one has had its turn.
+    A first label is drawn again only after every other one has had its turn.
     """
     labelled = clips[clips["labels"].map(len) > 0]
     short = labelled[labelled["samples"] <= settings.max_s * SAMPLE_RATE_HZ]
     eligible = labelled if short.empty else short
-    drawn = eligible.iloc[np.random.default_rng(seed).permutation(len(eligible))]
+    drawn = eligible.iloc[np.random.default_rng(SEED).permutation(len(eligible))]
     turn = drawn.groupby(drawn["labels"].map(lambda labels: labels[0])).cumcount()
     return turn.sort_values(kind="stable").index[: settings.clips].tolist()
 
@@ -100,8 +92,8 @@ def clip_samples(chunks: Chunks, clip: int) -> np.ndarray:
     return samples
 
 
-def describe(data: Examples, clip: int, model: keras.Model, labels: int) -> dict[str, Any]:
-    """What examples.json says of one row of the clip table, without its picture and sound."""
+def describe_clip(data: Examples, clip: int, model: keras.Model, labels: int) -> dict[str, Any]:
+    """Return what examples.json says of one row of the clip table, without picture and sound."""
     chunks, about = data.chunks, data.chunks.clips.loc[clip]
     rows = np.flatnonzero(chunks.clip_of_chunk == clip)
     starts = chunks.index["offset"].to_numpy()[rows] - about["offset"]
@@ -126,9 +118,9 @@ def describe(data: Examples, clip: int, model: keras.Model, labels: int) -> dict
 
 
 def tags(
-    scores: np.ndarray, true: set[str], labels: Sequence[str], most: int
+    scores: np.ndarray, true: set[str], labels: Sequence[str], limit: int
 ) -> list[dict[str, Any]]:
-    """The `most` best labels and every true one, by falling clip score.
+    """Return the `limit` best labels and every true one, by falling clip score.
 
     scores: (chunks, classes); a clip's score is the mean of its chunks'.
     """
@@ -142,37 +134,48 @@ def tags(
             "chunk_scores": _rounded(scores[:, index]),
         }
         for rank, index in enumerate(order)
-        if rank < most or labels[index] in true
+        if rank < limit or labels[index] in true
     ]
 
 
 def fold_attention(
     weights: np.ndarray, starts: Sequence[int], lengths: Sequence[int], samples: int
 ) -> np.ndarray:
-    """(frames,): the attention that each 25 ms of a clip get, 1 where it is uniform.
+    """Average the attention of a clip's chunks per 25-ms frame of the clip; 1 is uniform.
 
-    weights: (chunks, 40), each row with sum 1; starts, lengths: (chunks,) of the chunks in the
-    clip, which has `samples`. Where chunks overlap it is their mean; where no chunk lies, for
-    tails may be dropped, it is 0. Worked out by the sample: with some hops and lengths a chunk's
-    frames lie across the clip's.
+    Computed per sample, because with some hops and lengths a chunk's frames straddle the clip's.
+
+    Parameters
+    ----------
+    weights
+        (chunks, 40), each row summing to 1.
+    starts, lengths
+        (chunks,) in samples of the clip.
+    samples
+        Length of the clip.
+
+    Returns
+    -------
+    numpy.ndarray
+        (frames,): the mean where chunks overlap, 0 where no chunk lies (tails may be dropped).
     """
     sums, covering = np.zeros(samples), np.zeros(samples, int)
     for row, start, length in zip(weights, starts, lengths, strict=True):
         sums[start : start + length] += _unrepeated(row, length)
         covering[start : start + length] += 1
     frames = np.arange(0, samples, FRAME_SAMPLES)
-    heard = np.add.reduceat((covering > 0).astype(int), frames)
-    return np.add.reduceat(sums / np.maximum(covering, 1), frames) / np.maximum(heard, 1)
+    covered = np.add.reduceat((covering > 0).astype(int), frames)
+    return np.add.reduceat(sums / np.maximum(covering, 1), frames) / np.maximum(covered, 1)
 
 
 def _unrepeated(weights: np.ndarray, length: int) -> np.ndarray:
-    """(length,) weight of each sample over the uniform one: the mean of the times it was heard.
+    """Return each sample's weight relative to a uniform one, (length,).
 
-    A chunk of less than 1 s was repeated to fill it.
+    A chunk shorter than 1 s was repeated to fill it: its samples get the mean of the repeats.
     """
-    heard = np.repeat(weights.astype(np.float64) * STEPS, FRAME_SAMPLES)  # (16000,)
+    repeated = np.repeat(weights.astype(np.float64) * STEPS, FRAME_SAMPLES)  # (16000,)
     position = np.arange(CHUNK_SAMPLES) % length
-    return np.bincount(position, heard) / np.bincount(position)
+    return np.bincount(position, repeated) / np.bincount(position)
 
 
 def _save_media(stem: Path, samples: np.ndarray, audible: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The backbone's features of every chunk as they lie on disk, in shards.
+"""The backbone's features of every chunk as stored on disk, in shards, one directory per split.
 
-A row is one chunk: its embedding and, after it, the pooled activations of embed.layers. What
-lies where in a row is said by layout.json beside the shards, so readers need no parameters.
+A row is one chunk: its embedding, then the pooled activations of embed.layers. layout.json beside
+the shards says what lies where in a row and which data it was computed from.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +20,8 @@ from lean_audio.files import read_at, read_json
 LAYOUT_FILE = "layout.json"
 
 
-def shard_path(folder: Path, split: str, number: int) -> Path:
-    return folder / f"{split}-{number:05d}.f32"
+def features_shard(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:05d}.f32"
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,27 @@ class Embeddings:
     """Cached features of one split, row by row with its chunk table."""
 
     folder: Path
-    split: str
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        return read_json(self.folder / LAYOUT_FILE)
+
+    @property
+    def data_sha256(self) -> str:
+        """Fingerprint of the data and the backbone that these features come from."""
+        return self._content["data_sha256"]
 
     @cached_property
     def _layout(self) -> tuple[int, dict[str, tuple[int, int]], int]:
-        """Chunks in a shard; feature -> its first byte in a row and its width; bytes of a row."""
-        layout = read_json(self.folder / LAYOUT_FILE)
+        """Chunks per shard; feature -> its first byte in a row and its width; bytes per row."""
+        layout = self._content
         widths = layout["widths"]
         ends = [4 * end for end in accumulate(widths.values(), initial=0)]
         places = dict(zip(widths, zip(ends, widths.values(), strict=False), strict=True))
         return layout["shard_chunks"], places, ends[-1]
 
     def rows(self, rows: Sequence[int] | np.ndarray, feature: str = EMBEDDING) -> np.ndarray:
-        """(rows, width of the feature) float32, read from disk by position.
+        """Read a feature of some rows, (rows, width) float32, from disk by position.
 
         Raises LeanError for a feature that is not cached.
         """
@@ -51,6 +60,6 @@ class Embeddings:
         values = np.empty((len(rows), width), "<f4")
         for value, row in zip(values, rows, strict=True):
             number, position = divmod(int(row), shard_chunks)
-            path = shard_path(self.folder, self.split, number)
+            path = features_shard(self.folder, number)
             read_at(path, position * row_bytes + start, value)
         return values

@@ -1,99 +1,110 @@
-"""Compute the backbone's features of every chunk, once, and cache them in shards."""
+"""Stage embed: compute the backbone's features of every chunk once and cache them in shards."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from lean_audio.audio.decode import to_float
 from lean_audio.backbones.base import EMBEDDER_FILE, FEATURES_FILE
-from lean_audio.config.schema import Embed
+from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.datasets.layout import SPLITS
-from lean_audio.features.cache import LAYOUT_FILE, shard_path
-from lean_audio.features.chunks import count_rows, read_views, read_waveforms
-from lean_audio.files import read_json, resumable_folder, sha256, whole, write_json
+from lean_audio.features.cache import LAYOUT_FILE, features_shard
+from lean_audio.features.chunks import DATA_FILE, count_rows, read_views, read_waveforms
+from lean_audio.features.fingerprint import features_sha256
+from lean_audio.files import atomic_file, read_json, resumable_folder, sha256, write_json
 from lean_audio.parallel.shards import LOCAL, content_key, map_shards
 from lean_audio.tflite.runtime import Runtime
+
+SHARD_CHUNKS = 2048  # chunks in one file of features
 
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """Consecutive chunks of one split, [start, stop), that make up shard `number`."""
+    """Consecutive chunks of one split, [start, stop), that make up shard `number`.
 
-    split: str
+    audio, folder: the split's directories of samples and of features.
+    """
+
     number: int
     start: int
     stop: int
     audio: Path
-    yamnet: Path
+    embedder: Path
     folder: Path
 
 
-def embed(
-    audio: Path,
-    yamnet: Path,
-    folder: Path,
-    settings: Embed,
-    workers: int,
-    scheduler: str = LOCAL,
-) -> None:
-    """Write one file per settings.shard_chunks chunks of each split to `folder`.
+def embed(audio: Path, embedder: Path, folder: Path, workers: int, scheduler: str = LOCAL) -> None:
+    """Write the features of each split to a directory below `folder`.
 
-    Every worker computes chunk by chunk on one core, so that the bytes do not depend on their
-    number.
-    Raises LeanError when the run is cut short; the next one goes on where it ended.
+    Every worker computes chunk by chunk on one core, so the bytes do not depend on their number.
+    Raises LeanError when the work is interrupted; the next run resumes it.
     """
-    with resumable_folder(folder, _key(audio, yamnet, settings)) as temporary:
-        jobs = _jobs(audio.absolute(), yamnet.absolute(), temporary, settings)
+    with resumable_folder(folder, _key(audio, embedder)) as temporary:
+        jobs = _jobs(audio.absolute(), embedder.absolute(), temporary)
         for _ in map_shards(
             embed_shard, jobs, temporary, workers=workers, scheduler=scheduler, title="embed"
         ):
             pass
-        widths = read_json(yamnet / FEATURES_FILE)
-        write_json(
-            temporary / LAYOUT_FILE, {"shard_chunks": settings.shard_chunks, "widths": widths}
-        )
+        about = read_json(embedder / FEATURES_FILE)
+        for split in SPLITS:
+            place = SPLIT_FOLDERS[split]
+            write_json(temporary / place / LAYOUT_FILE, _layout(audio / place, about))
 
 
-def _key(audio: Path, yamnet: Path, settings: Embed) -> str:
-    """Shards of audio count by size and time of writing: hashing them would take too long."""
+def _layout(audio: Path, about: dict[str, Any]) -> dict[str, Any]:
+    data = read_json(audio / DATA_FILE)["data_sha256"]
+    seen = features_sha256(data, about["weights_sha256"], about["mean_normalization"])
+    return {"shard_chunks": SHARD_CHUNKS, "widths": about["widths"], "data_sha256": seen}
+
+
+def _key(audio: Path, embedder: Path) -> str:
+    """Return a key of the features; shards of audio count by size and time, not by content."""
     shards = [
-        (path.name, path.stat().st_size, path.stat().st_mtime_ns)
-        for path in sorted(audio.glob("*.s16"))
+        (str(path.relative_to(audio)), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(audio.rglob("*.s16"))
     ]
-    tables = [(path.name, sha256(path)) for path in sorted(audio.glob("*.parquet"))]
-    embedder = sha256(yamnet / EMBEDDER_FILE)
-    return content_key(shards=shards, tables=tables, embedder=embedder, **settings.model_dump())
-
-
-def _jobs(audio: Path, yamnet: Path, folder: Path, settings: Embed) -> list[EmbedJob]:
-    return [
-        EmbedJob(split, number, start, stop, audio, yamnet, folder)
-        for split in SPLITS
-        for number, (start, stop) in enumerate(
-            _spans(count_rows(audio, split), settings.shard_chunks)
-        )
+    tables = [
+        (str(path.relative_to(audio)), sha256(path)) for path in sorted(audio.rglob("*.parquet"))
     ]
+    return content_key(shards=shards, tables=tables, embedder=sha256(embedder / EMBEDDER_FILE))
 
 
-def _spans(rows: int, size: int) -> list[tuple[int, int]]:
-    return [(start, min(start + size, rows)) for start in range(0, rows, size)]
+def _jobs(audio: Path, embedder: Path, folder: Path) -> list[EmbedJob]:
+    jobs = []
+    for split in SPLITS:
+        samples, features = audio / SPLIT_FOLDERS[split], folder / SPLIT_FOLDERS[split]
+        features.mkdir(parents=True, exist_ok=True)
+        rows = count_rows(samples)
+        jobs += [
+            EmbedJob(
+                number,
+                start,
+                min(start + SHARD_CHUNKS, rows),
+                samples,
+                embedder,
+                features,
+            )
+            for number, start in enumerate(range(0, rows, SHARD_CHUNKS))
+        ]
+    return jobs
 
 
 def embed_shard(job: EmbedJob) -> None:
-    """Compute and write one shard of embeddings, chunk by chunk."""
-    views = read_views(job.audio, job.split, job.start, job.stop)
-    embedder = open_embedder(job.yamnet, job.folder)
-    path = shard_path(job.folder, job.split, job.number)
-    with whole(path) as temporary, temporary.open("wb") as shard:
+    """Compute and write one shard of features, chunk by chunk."""
+    views = read_views(job.audio, job.start, job.stop)
+    embedder = open_embedder(job.embedder, job.folder)
+    path = features_shard(job.folder, job.number)
+    with atomic_file(path) as temporary, temporary.open("wb") as shard:
         for view in views:
             (samples,) = read_waveforms(job.audio, view[None])
             shard.write(embedder(to_float(samples)).astype("<f4").tobytes())
 
 
 @lru_cache(maxsize=1)
-def open_embedder(yamnet: Path, run: Path | None = None) -> Runtime:
-    """(16000,) float32 to (features,) float32, on one core; the first 1024 are the embedding.
+def open_embedder(folder: Path, run: Path | None = None) -> Runtime:
+    """Open the embedder: (16000,) float32 to (features,) float32 on one core, embedding first.
 
-    run: tells runs apart, for a cluster's workers outlive one and the file may change.
+    run: distinguishes runs, because a cluster's workers outlive one and the file may change.
     """
-    return Runtime(yamnet / EMBEDDER_FILE, name=str(yamnet / EMBEDDER_FILE))
+    return Runtime(folder / EMBEDDER_FILE, name=str(folder / EMBEDDER_FILE))

@@ -1,24 +1,29 @@
-"""Decode every clip once and store it; set the bad ones aside."""
+"""Stage prepare: decode every clip once, index its chunks, set unusable clips aside."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from lean_audio.audio.decode import BadClipError, Quality, read_clip
+from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.config.schema import Prepare
 from lean_audio.datasets.layout import SPLITS, Dataset, Root, check_splits
 from lean_audio.errors import BadInputError
-from lean_audio.features.chunks import index_chunks, save_tables, shard_path
-from lean_audio.files import resumable_folder, whole, write_csv
+from lean_audio.features.chunks import DATA_FILE, index_chunks, save_tables, shard_path
+from lean_audio.features.fingerprint import data_sha256
+from lean_audio.files import atomic_file, resumable_folder, write_csv, write_json
 from lean_audio.parallel.shards import LOCAL, content_key, map_shards
+
+SHARD_CLIPS = 128  # clips in one file of samples
+CLIP_COLUMNS = ["clip", "labels", "shard", "offset", "samples"]
 
 
 @dataclass(frozen=True)
 class ShardJob:
-    """The files of one shard, in order; `number` names the shard's file in `folder`."""
+    """The files of one shard, in order; `number` names the shard's file in the split's folder."""
 
     number: int
     root: Root
@@ -32,15 +37,23 @@ def prepare(
     root: Root,
     folder: Path,
     set_aside: Path,
+    class_counts: Path,
     settings: Prepare,
     workers: int,
     scheduler: str = LOCAL,
 ) -> None:
-    """Write the shards, the clip table and the chunk tables of every split to `folder`.
+    """Write each split's shards, clip table and chunk table to a directory below `folder`.
 
-    Writes the clips that cannot be used to the CSV `set_aside`: clip, split, file, reason.
-    Raises BadInputError when they are more than settings.max_set_aside of all, or when a split has
-    no good clip; `folder` is then as it was. LeanError: the next run goes on where it ended.
+    Lists the unusable clips in the CSV `set_aside`: clip, split, file, reason. Counts the usable
+    ones in the CSV `class_counts`: label, train, val, eval.
+
+    Raises
+    ------
+    BadInputError
+        If more than settings.max_set_aside of all clips are unusable, or a split has no usable
+        clip; `folder` is then unchanged.
+    LeanError
+        If the work is interrupted; the next run resumes it.
     """
     with resumable_folder(folder, _key(dataset, settings)) as temporary:
         jobs = list(_jobs(dataset, root.absolute(), temporary, settings))
@@ -51,17 +64,35 @@ def prepare(
         clips = pd.concat([dataset.clips, stored], axis=1)
         bad = clips["reason"] != ""
         write_csv(set_aside, clips.loc[bad, ["clip", "split", "file", "reason"]])
-        _check_share(clips[bad], len(clips), settings.max_set_aside, set_aside)
-        good = clips.loc[~bad, ["clip", "split", "labels", "shard", "offset", "samples"]]
+        _check_fraction(clips[bad], len(clips), settings.max_set_aside, set_aside)
+        good = clips[~bad]
         check_splits(good["split"], "clips that can be read")
-        save_tables(temporary, good, _indices(good, settings))
+        write_csv(class_counts, count_classes(good, dataset.vocabulary))
+        for split in SPLITS:
+            clips = good[good["split"] == split].reset_index(drop=True)
+            chunks = index_chunks(clips, getattr(settings.hop_s, split), settings.tail)
+            vocabulary = dataset.vocabulary
+            save_tables(temporary / SPLIT_FOLDERS[split], clips[CLIP_COLUMNS], chunks, vocabulary)
+            digest = data_sha256(clips, chunks, vocabulary, settings.resampler)
+            write_json(temporary / SPLIT_FOLDERS[split] / DATA_FILE, {"data_sha256": digest})
+
+
+def count_classes(clips: pd.DataFrame, vocabulary: Sequence[str]) -> pd.DataFrame:
+    """Count clips per label and split: label, train, val, eval."""
+    exploded = clips[["split", "labels"]].explode("labels")
+    counts = pd.crosstab(exploded["labels"], exploded["split"])
+    table = counts.reindex(index=list(vocabulary), columns=list(SPLITS), fill_value=0)
+    return table.rename_axis("label").rename_axis(None, axis=1).reset_index()
 
 
 def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
-    """Write one shard; per file its shard, offset and samples, or the reason it is not there."""
+    """Write one shard; return each file's shard, offset and samples, or why it is set aside."""
     rows: list[dict[str, int | str]] = []
     offset = 0
-    with whole(shard_path(job.folder, job.number)) as temporary, temporary.open("wb") as shard:
+    with (
+        atomic_file(shard_path(job.folder, job.number)) as temporary,
+        temporary.open("wb") as shard,
+    ):
         for file in job.files:
             row: dict[str, int | str] = {"shard": job.number, "offset": offset, "reason": ""}
             try:
@@ -76,34 +107,28 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
 
 
 def _key(dataset: Dataset, settings: Prepare) -> str:
-    """Of the shards alone: hops, tail and the share of bad clips come after them."""
+    """Return a key of the shards alone; hops, tail and max_set_aside do not change them."""
     clips = hashlib.sha256()
-    for file, checksum in zip(dataset.clips["file"], dataset.clips["checksum"], strict=True):
-        clips.update(f"{file}\0{checksum}\n".encode())
-    how = settings.model_dump(include={"resampler", "shard_clips"})
-    return content_key(clips=clips.hexdigest(), **how)
+    for row in dataset.clips[["split", "file", "checksum"]].itertuples(index=False):
+        clips.update(("\0".join(row) + "\n").encode())
+    return content_key(clips=clips.hexdigest(), resampler=settings.resampler)
 
 
 def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iterator[ShardJob]:
-    files = dataset.clips["file"].tolist()
-    for number, start in enumerate(range(0, len(files), settings.shard_clips)):
-        part = tuple(files[start : start + settings.shard_clips])
-        yield ShardJob(number, root, part, folder, settings.resampler)
+    for split in SPLITS:
+        directory = folder / SPLIT_FOLDERS[split]
+        directory.mkdir(parents=True, exist_ok=True)
+        files = dataset.clips.loc[dataset.clips["split"] == split, "file"].tolist()
+        for number, start in enumerate(range(0, len(files), SHARD_CLIPS)):
+            part = tuple(files[start : start + SHARD_CLIPS])
+            yield ShardJob(number, root, part, directory, settings.resampler)
 
 
-def _check_share(bad: pd.DataFrame, clips: int, max_share: float, listed_in: Path) -> None:
-    if len(bad) > max_share * clips:
+def _check_fraction(bad: pd.DataFrame, clips: int, limit: float, listed_in: Path) -> None:
+    if len(bad) > limit * clips:
         first = bad.iloc[0]
         raise BadInputError(
-            f"{len(bad)} of {clips} clips cannot be used, more than the share "
-            f"prepare.max_set_aside allows ({max_share}); {listed_in} lists them, the first: "
+            f"{len(bad)} of {clips} clips cannot be used, more than the fraction "
+            f"prepare.max_set_aside allows ({limit}); {listed_in} lists them, the first: "
             f"{first['file']} ({first['reason']})"
         )
-
-
-def _indices(clips: pd.DataFrame, settings: Prepare) -> dict[str, pd.DataFrame]:
-    hops_s = settings.hop_s.model_dump()
-    return {
-        split: index_chunks(clips[clips["split"] == split], hops_s[split], settings.tail)
-        for split in SPLITS
-    }

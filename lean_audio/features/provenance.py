@@ -1,50 +1,46 @@
-"""What the numbers rest on, in the metrics and in the report."""
+"""What the numbers of a run rest on: the data, the backbone, and fingerprints of both."""
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from lean_audio.backbones.base import load_provenance
+from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.datasets.layout import SPLITS, Dataset
+from lean_audio.features.cache import LAYOUT_FILE
+from lean_audio.features.chunks import CLIPS_FILE
+from lean_audio.files import read_json
 
 
-def describe(dataset: Dataset, audio: Path, yamnet: Path) -> dict[str, Any]:
-    """The content of metrics/<dataset>/provenance.json."""
-    stored = pd.read_parquet(audio / "clips.parquet", columns=["split"])["split"]
-    clips = {split: int((stored == split).sum()) for split in SPLITS}
+def describe_run(dataset: Dataset, audio: Path, weights: Path, embeddings: Path) -> dict[str, Any]:
+    """Return the content of metrics/<dataset>/provenance.json."""
+    clips = {
+        split: pq.read_metadata(audio / SPLIT_FOLDERS[split] / CLIPS_FILE).num_rows
+        for split in SPLITS
+    }
+    fingerprints = {
+        split: read_json(embeddings / SPLIT_FOLDERS[split] / LAYOUT_FILE)["data_sha256"]
+        for split in SPLITS
+    }
     return {
         "dataset": {
             "name": dataset.name,
             "origin": dataset.origin,
             "synthetic": dataset.synthetic,
             "classes": len(dataset.vocabulary),
-            "clips": {**clips, "set_aside": len(dataset.clips) - len(stored)},
+            "clips": {**clips, "set_aside": len(dataset.clips) - sum(clips.values())},
             "licences": _count_licences(dataset.clips["licence"]),
             "licence_filter": list(dataset.licence_filter),
         },
-        "yamnet": asdict(load_provenance(yamnet)),
+        "yamnet": asdict(load_provenance(weights)),
+        "data_sha256": fingerprints,
     }
 
 
-def data_sha256(clips: Path, audio: Path, yamnet: Path, mean_normalization: bool) -> str:
-    """Of what every model of a run is trained and scored on: metrics of two are not compared.
-
-    That is the clips (by checksum) and their labels, the vocabulary, the chunks, and the backbone.
-    """
-    digest = hashlib.sha256(
-        f"{load_provenance(yamnet).weights_sha256} {mean_normalization}".encode()
-    )
-    for name in ("clips.csv", "vocabulary.csv"):
-        digest.update((clips / name).read_bytes())
-    for split in SPLITS:
-        digest.update(pd.read_parquet(audio / f"{split}.parquet").to_csv(index=False).encode())
-    return digest.hexdigest()
-
-
 def _count_licences(licences: pd.Series) -> dict[str, int]:
-    """Clips by licence, those set aside included."""
+    """Count clips by licence, those set aside included."""
     counts = licences.replace("", "not stated").value_counts()
     return {licence: int(counts[licence]) for licence in sorted(counts.index)}

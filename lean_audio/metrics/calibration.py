@@ -1,18 +1,28 @@
-"""From a score to a decision and to a probability, class by class, on validation clips."""
+"""Fit thresholds and calibration per class on validation clips."""
 
 import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve
 
-UNDECIDED = 0.5  # the threshold of a class without positives among the validation clips
-CLOSEST = 1e-6  # to 0 and 1 that a score comes before its logit is taken
+UNDECIDED = 0.5  # threshold of a class without positive validation clips
+CLOSEST = 1e-6  # scores are kept this far from 0 and 1 before the logit is taken
 
 
 def best_thresholds(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(classes,) the score from which calling the label gives the highest F1.
+    """Find the threshold of each class that gives the highest F1.
 
-    targets: (clips, classes) 0/1; scores: (clips, classes).
+    Parameters
+    ----------
+    targets
+        (clips, classes) 0/1.
+    scores
+        (clips, classes) in [0, 1].
+
+    Returns
+    -------
+    numpy.ndarray
+        (classes,) lowest score at which the label is assigned; UNDECIDED without positives.
     """
     return np.array([_best_threshold(*pair) for pair in zip(targets.T, scores.T, strict=True)])
 
@@ -26,9 +36,20 @@ def _best_threshold(targets: np.ndarray, scores: np.ndarray) -> float:
 
 
 def platt(targets: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(classes,) slopes and intercepts: probability = sigmoid(slope * logit(score) + intercept).
+    """Fit Platt's calibration: probability = sigmoid(slope * logit(score) + intercept).
 
-    A class without positives or without negatives keeps its scores: slope 1, intercept 0.
+    Parameters
+    ----------
+    targets
+        (clips, classes) 0/1.
+    scores
+        (clips, classes) in [0, 1].
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Slopes (classes,) and intercepts (classes,). A class without positives or without negatives
+        keeps its scores: slope 1, intercept 0.
     """
     fits = [_platt(*pair) for pair in zip(targets.T, scores.T, strict=True)]
     slopes, intercepts = zip(*fits, strict=True)

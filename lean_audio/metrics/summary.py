@@ -1,4 +1,4 @@
-"""Multi-label metrics over clips; a class without positives is left out and counted (paper, IV)."""
+"""Multi-label metrics over clips (paper, IV); a class without positives is excluded and counted."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,34 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from lean_audio.metrics.average_precision import mean_average_precision
-
 
 @dataclass(frozen=True)
-class Evaluation:
-    """summary: one number a metric; classes: one row a class (label, AP, AUC, positives)."""
+class Summary:
+    """summary: one number per metric; classes: one row per class (label, AP, AUC, positives)."""
 
     summary: dict[str, float | int | None]
     classes: pd.DataFrame
 
 
-def evaluate_scores(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, ...]) -> Evaluation:
-    """targets: (clips, classes) 0/1; scores: (clips, classes) in [0, 1]."""
+def evaluate_scores(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, ...]) -> Summary:
+    """Compute the metrics of clip scores.
+
+    Parameters
+    ----------
+    targets
+        (clips, classes) 0/1.
+    scores
+        (clips, classes) in [0, 1].
+    labels
+        Of the classes.
+
+    Returns
+    -------
+    Summary
+        Macro means (mAP, mAUC, d_prime_per_class) are over classes with positives, and None if
+        there is none. Two readings of d' are in use: `d_prime` is that of the mean AUC, which fits
+        the paper's table; `d_prime_per_class` is the mean over classes, as HEAR defines it.
+    """
     classes = per_class(targets, scores, labels)
     scored = (classes["positives"] > 0).to_numpy()
     mean_auc = _mean(classes["AUC"])
@@ -33,7 +48,7 @@ def evaluate_scores(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, 
         if not np.isnan(auc)
     ]
     summary = {
-        "mAP": _mean([mean_average_precision(targets, scores)]),
+        "mAP": _mean(classes["AP"]),
         "mAUC": mean_auc,
         "d_prime": None if mean_auc is None else d_prime(mean_auc, len(targets), len(targets)),
         "d_prime_per_class": _mean(d_primes),
@@ -43,11 +58,11 @@ def evaluate_scores(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, 
         "classes_scored": int(scored.sum()),
         "classes_without_positives": int((~scored).sum()),
     }
-    return Evaluation(summary, classes)
+    return Summary(summary, classes)
 
 
 def per_class(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, ...]) -> pd.DataFrame:
-    """label, AP, AUC, positives; NaN where a class has no positives (AUC: or no negatives)."""
+    """Return label, AP, AUC, positives; NaN for a class without positives (AUC: or negatives)."""
     rows = [
         (label, *_class_metrics(targets[:, index], scores[:, index]), targets[:, index].sum())
         for index, label in enumerate(labels)
@@ -56,16 +71,17 @@ def per_class(targets: np.ndarray, scores: np.ndarray, labels: tuple[str, ...]) 
 
 
 def d_prime(auc: float, positives: int, negatives: int) -> float:
-    """sqrt(2) * Phi^-1(AUC), the AUC kept half a step off 0 and 1, where d' would be infinite.
+    """Compute d' = sqrt(2) * Phi^-1(AUC) (paper, IV).
 
-    One step is one positive-negative pair in the wrong order: 1 / (positives * negatives).
+    The AUC is kept half a step off 0 and 1, where d' would be infinite; a step is one
+    positive-negative pair in the wrong order, 1 / (positives * negatives).
     """
     half_step = 0.5 / max(positives * negatives, 1)
     return float(np.sqrt(2) * ndtri(np.clip(auc, half_step, 1 - half_step)))
 
 
 def lwlrap(targets: np.ndarray, scores: np.ndarray) -> float | None:
-    """Label-weighted label-ranking average precision: each positive label weighs the same."""
+    """Compute label-weighted label-ranking average precision; None without a positive label."""
     counts = targets.sum(axis=1)
     if not counts.any():
         return None

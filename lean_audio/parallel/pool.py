@@ -1,10 +1,12 @@
 """Spread work over processes; the results are the same for any number of them."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -16,23 +18,45 @@ Result = TypeVar("Result")
 
 
 def count_workers(workers: int) -> int:
-    """0 is one per core."""
+    """Return the number of processes to use; 0 asks for one per core."""
     return workers or len(os.sched_getaffinity(0))
 
 
 def open_pool(
     workers: int, module: str, calls_per_process: int | None = None
 ) -> ProcessPoolExecutor:
-    """Fresh processes, to be used as a context; for several maps one after the other.
+    """Open a pool of fresh processes, to be used as a context.
 
-    module: whose functions they will call. They are forked from a process that has imported it and
-    done nothing else.
+    Parameters
+    ----------
+    workers
+        Number of processes; 0 is one per core.
+    module
+        Name of the module whose functions they will call. They are forked from a process that has
+        imported it and nothing else.
+    calls_per_process
+        Calls after which a process is replaced by a new one; None for never.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload([module])
     return ProcessPoolExecutor(
-        count_workers(workers), context, max_tasks_per_child=calls_per_process
+        count_workers(workers),
+        context,
+        initializer=_follow_parent,
+        max_tasks_per_child=calls_per_process,
     )
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the process that opened the pool, and end when that process is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if parent := parent_process():
+        Thread(target=_end_with, args=[parent.sentinel], daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    signal.raise_signal(signal.SIGTERM)
 
 
 def map_in_pool(

@@ -1,7 +1,7 @@
-"""Spread shards over the cores of this machine, or over a Dask cluster of several.
+"""Spread shards over the processes of this machine, or over a Dask cluster of several.
 
-A shard that is finished leaves its result in a file, so that it is never done twice: not when its
-worker dies afterwards, and not when the whole run is lost and taken up again.
+The result of a finished shard is kept in a file, so no shard is computed twice: not when its worker
+dies afterwards, and not when the whole run is lost and resumed.
 """
 
 import hashlib
@@ -11,25 +11,25 @@ import platform
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import dask.config
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
-from distributed.comm.core import CommClosedError
-from distributed.utils import silence_logging_cmgr
 from tqdm import tqdm
 
 from lean_audio.errors import LeanError
-from lean_audio.files import FINISHED, read_json, sha256, whole
-from lean_audio.parallel.pool import count_workers
+from lean_audio.files import FINISHED, atomic_file, read_json, sha256
+from lean_audio.parallel.pool import count_workers, open_pool
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 LOCAL = "local"
+ATTEMPTS = 3  # while workers die and no shard is finished
 CONNECT_S = 10
 SENT_AT_ONCE = 200  # jobs; a larger graph makes Dask warn
 LIBRARIES = ("numpy", "soundfile", "soxr", "ai-edge-litert")
@@ -46,21 +46,38 @@ def map_shards(
     scheduler: str,
     title: str,
 ) -> Iterator[Any]:
-    """Yield function(job), which is JSON, in the order of the jobs, with a progress bar.
+    """Yield function(job) in the order of the jobs, with a progress bar.
 
-    folder: of files.resumable_folder; jobs whose results it holds are not done again.
-    workers: processes on this machine, 0 is one per core; scheduler: local, or the address of a
-    Dask scheduler, whose workers see the same files.
-    Raises LeanError when the cluster is lost or a shard kills its worker again and again.
+    Parameters
+    ----------
+    function
+        Returns JSON.
+    jobs
+        Its arguments.
+    folder
+        Of files.resumable_folder; jobs whose results it holds are not done again.
+    workers
+        Processes on this machine; 0 is one per core.
+    scheduler
+        local, or the address of a Dask scheduler whose workers see the same files.
+    title
+        Of the progress bar and of errors.
+
+    Raises
+    ------
+    LeanError
+        If the cluster is lost, or a shard kills its worker repeatedly.
     """
     kept = [folder / FINISHED / f"{number:05d}.json" for number in range(len(jobs))]
     there = set((folder / FINISHED).iterdir())
     rest = [(job, file) for job, file in zip(jobs, kept, strict=True) if file not in there]
     processes = min(count_workers(workers), len(rest))
-    if scheduler == LOCAL and processes <= 1:
-        done = (keep(function, job, file) for job, file in rest)
+    if scheduler != LOCAL:
+        done = _on_cluster(function, rest, scheduler, title)
+    elif processes > 1:
+        done = _in_processes(function, rest, processes, title)
     else:
-        done = _spread(function, rest, processes, scheduler, title)
+        done = (keep(function, job, file) for job, file in rest)
     for _ in tqdm(done, title, len(jobs), initial=len(jobs) - len(rest), unit="shard"):
         pass
     for file in kept:
@@ -68,22 +85,24 @@ def map_shards(
 
 
 def keep(function: Callable[[Job], Any], job: Job, file: Path) -> None:
-    """Do a job whose result is not in `file` yet."""
+    """Do a job unless its result is in `file` already."""
     if not file.exists():
         text = json.dumps({"result": function(job)}, allow_nan=False)
-        with whole(file, make_folder=False) as temporary:  # the run may be over, its folder gone
+        with atomic_file(
+            file, make_folder=False
+        ) as temporary:  # the run may be over, its folder gone
             temporary.write_text(text)
 
 
 def content_key(**inputs: Any) -> str:
-    """SHA-256 over what the shards' content follows from: the inputs, as JSON, and the software."""
+    """Hash what the shards' content follows from: the inputs, as JSON, and the software."""
     text = json.dumps({"inputs": inputs, "software": software()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache
 def software() -> dict[str, str]:
-    """What must be the same wherever shards of one run are made."""
+    """Return what must be the same wherever shards of one run are computed."""
     package = Path(__file__).parents[1]
     hashes = [f"{path.relative_to(package)} {sha256(path)}" for path in package.rglob("*.py")]
     source = hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
@@ -91,15 +110,39 @@ def software() -> dict[str, str]:
     return {"lean_audio": source, "processor": platform.machine(), **versions}
 
 
-def _spread(
-    function: Callable[[Job], Any],
-    rest: Sequence[tuple[Job, Path]],
-    processes: int,
-    scheduler: str,
-    title: str,
+def _in_processes(
+    function: Callable[[Job], Any], rest: Sequence[tuple[Job, Path]], processes: int, title: str
 ) -> Iterator[None]:
-    """One step a finished job, in any order."""
-    with _loss_explained(title), _connect(scheduler, processes, title) as client:
+    """Yield once per finished job, in any order."""
+    failures = 0
+    while rest and failures < ATTEMPTS:
+        pool = open_pool(processes, function.__module__)
+        try:
+            futures = [pool.submit(keep, function, job, file) for job, file in rest]
+            for future in as_completed(futures):
+                future.result()
+                yield
+            return
+        except BrokenProcessPool:
+            left = [(job, file) for job, file in rest if not file.exists()]
+            failures = failures + 1 if len(left) == len(rest) else 1
+            rest = left
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if rest:
+        raise LeanError(
+            f"{title}: worker processes died {ATTEMPTS} times, perhaps out of memory; with "
+            "fewer compute.workers each has more. Finished shards are kept"
+        )
+
+
+def _on_cluster(
+    function: Callable[[Job], Any], rest: Sequence[tuple[Job, Path]], scheduler: str, title: str
+) -> Iterator[None]:
+    """Yield once per finished job, in any order."""
+    import distributed  # half a second that only clusters need
+
+    with _loss_explained(title), _connect(scheduler, title) as client:
         futures = client.map(
             _keep_in_worker,
             *([function] * len(rest), *zip(*rest, strict=True), [software()] * len(rest)),
@@ -107,14 +150,14 @@ def _spread(
             batch_size=SENT_AT_ONCE,
         )
         shards = {future.key: file.stem for future, (_, file) in zip(futures, rest, strict=True)}
-        for future in as_completed(futures):
+        for future in distributed.as_completed(futures):
             yield _settle(future, title, shards[future.key])
 
 
 def _keep_in_worker(
     function: Callable[[Job], Any], job: Job, file: Path, expected: dict[str, str]
 ) -> None:
-    """As `keep`, on whatever host."""
+    """Do what `keep` does, on any host of the cluster."""
     here = f"the worker on {socket.gethostname()}"
     if not file.parent.is_dir():
         raise LeanError(
@@ -129,8 +172,10 @@ def _keep_in_worker(
     keep(function, job, file)
 
 
-def _settle(future: Future, title: str, shard: str) -> None:
-    """Wait for a job and raise what it raised; LeanError for what befell its workers."""
+def _settle(future: "Future", title: str, shard: str) -> None:
+    """Raise what a job raised; LeanError if it killed its workers."""
+    from distributed import KilledWorker
+
     try:
         future.result()
     except KilledWorker:
@@ -142,7 +187,10 @@ def _settle(future: Future, title: str, shard: str) -> None:
 
 @contextmanager
 def _loss_explained(title: str) -> Iterator[None]:
-    """One sentence for a scheduler that goes; Dask, Tornado and asyncio would each say more."""
+    """Turn the loss of the scheduler into one sentence; Dask, Tornado and asyncio log more."""
+    from distributed.comm.core import CommClosedError
+    from distributed.utils import silence_logging_cmgr
+
     try:
         with ExitStack() as quiet:
             for talker in ("distributed", "tornado", "asyncio"):
@@ -156,36 +204,9 @@ def _loss_explained(title: str) -> Iterator[None]:
 
 
 @contextmanager
-def _connect(scheduler: str, processes: int, title: str) -> Iterator[Client]:
-    with _local(processes) if scheduler == LOCAL else _remote(scheduler) as client:
-        cores = sum(cast("dict[str, int]", client.nthreads()).values())
-        waiting = "" if cores else ", waiting for the first"
-        link = f"dashboard at {client.dashboard_link}"
-        tqdm.write(f"{title}: {cores} workers{waiting}; {link}", sys.stderr)
-        yield client
+def _connect(address: str, title: str) -> "Iterator[Client]":
+    from distributed import Client
 
-
-@contextmanager
-def _local(processes: int) -> Iterator[Client]:
-    with (
-        # set at all, it makes malloc return every large block: embed took 6 times the system time
-        dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}),
-        TemporaryDirectory(prefix="lean-") as scratch,
-        LocalCluster(
-            n_workers=processes,
-            threads_per_worker=1,
-            memory_limit=0,  # the shards bound it; Dask would pause and restart workers
-            local_directory=scratch,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
-
-
-@contextmanager
-def _remote(address: str) -> Iterator[Client]:
     try:
         client = Client(address, timeout=CONNECT_S)
     except OSError:
@@ -194,4 +215,8 @@ def _remote(address: str) -> Iterator[Client]:
             "start one (docs/cluster.md) or set it to local"
         ) from None
     with client:
+        cores = sum(cast("dict[str, int]", client.nthreads()).values())
+        waiting = "" if cores else ", waiting for the first"
+        link = f"dashboard at {client.dashboard_link}"
+        tqdm.write(f"{title}: {cores} workers{waiting}; {link}", sys.stderr)
         yield client

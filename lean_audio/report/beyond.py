@@ -1,4 +1,4 @@
-"""Beyond the paper: every model with every seed, which differences are real, what each costs."""
+"""Beyond the paper: every model with every seed, which differences are significant, and costs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,19 +8,18 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from lean_audio.errors import LeanError
-from lean_audio.report.inputs import VARIANTS, Record, Settings
-from lean_audio.report.study import Model, Study, read_study
+from lean_audio.report.inputs import VARIANTS, Record
+from lean_audio.report.trainings import Trained, Trainings
 
 LEAN = "joint-bahdanau"  # what all others are compared with
 PLUS = "plus"  # ours
-USUAL_BACKEND = "tensorflow"  # of Keras: the pipeline's own
-ENOUGH_SEEDS = 3  # of both models, for a difference to be called real or not
-NOTES_FILE = "notes.md"  # in study/: what its readers must know that the files cannot say
+USUAL_BACKEND = "tensorflow"  # of Keras: the pipeline's default
+ENOUGH_SEEDS = 3  # of both models, before a difference is called significant or not
+NOTES_FILE = "notes.md"  # what readers of the tables must know that the files cannot say
 
 
 def mean_with_interval(values: Sequence[float]) -> Record:
-    """Of a mean over seeds, by Student's t; without an interval when there is one seed."""
+    """Return mean and 95 % interval over seeds, by Student's t; no interval for one seed."""
     count, mean = len(values), float(np.mean(values))
     if count < 2:
         return {"mean": mean, "low": None, "high": None, "seeds": count}
@@ -36,21 +35,26 @@ class SeedSpread:
     freedom: int
 
 
-def seed_spread(models: Iterable[Model]) -> SeedSpread:
-    """0 with no degree of freedom where every model has one seed."""
+def seed_spread(models: Iterable[Trained]) -> SeedSpread:
+    """Pool the variance over models; 0 with no degree of freedom if every model has one seed."""
     runs = [[run.mean_ap for run in model.runs] for model in models]
     freedom = sum(len(values) - 1 for values in runs)
     squares = sum(float(np.var(values)) * len(values) for values in runs)
     return SeedSpread(squares / freedom if freedom else 0.0, freedom)
 
 
-def difference(ours: Model, theirs: Model, spread: SeedSpread) -> Record:
-    """Mean mAP over seeds of one less that of the other, with a 95 % interval.
+def difference(ours: Trained, theirs: Trained, spread: SeedSpread) -> Record:
+    """Compare the mean mAP over seeds of two models.
 
-    Its variance is that of a paired bootstrap over clips, the same draws for both, and that of two
-    means over seeds; the interval is centred on the gap, as a clip drawn twice makes rare classes
-    look easier, for all models. Without a second seed anywhere it knows of the clips alone.
-    real: whether it leaves out 0; None where a model has fewer than ENOUGH_SEEDS seeds.
+    The variance is that of a paired bootstrap over clips plus that of two means over seeds; if no
+    model has a second seed, that of the clips alone. The interval is centred on the gap, because a
+    clip drawn twice makes rare classes look easier for all models.
+
+    Returns
+    -------
+    dict
+        gap, low, high: difference and its 95 % interval; significant: whether the interval excludes
+        0, None if a model has fewer than ENOUGH_SEEDS seeds.
     """
     gap = float(np.mean([r.mean_ap for r in ours.runs]) - np.mean([r.mean_ap for r in theirs.runs]))
     of_clips = float(np.nanvar(_drawn(ours) - _drawn(theirs), ddof=1))
@@ -58,16 +62,21 @@ def difference(ours: Model, theirs: Model, spread: SeedSpread) -> Record:
     half = float(special.stdtrit(spread.freedom or np.inf, 0.975)) * (of_clips + of_seeds) ** 0.5
     low, high = gap - half, gap + half
     enough = min(len(ours.runs), len(theirs.runs)) >= ENOUGH_SEEDS
-    return {"gap": gap, "low": low, "high": high, "real": low > 0 or high < 0 if enough else None}
+    return {
+        "gap": gap,
+        "low": low,
+        "high": high,
+        "significant": low > 0 or high < 0 if enough else None,
+    }
 
 
-def _drawn(model: Model) -> np.ndarray:
-    """(resamples,) mAP of each draw of the clips, mean over seeds."""
+def _drawn(model: Trained) -> np.ndarray:
+    """Average the mAP of each draw of the clips over seeds: (resamples,)."""
     return np.mean([run.resampled for run in model.runs], axis=0)
 
 
-def _cost(model: Model) -> Record:
-    """Of one chunk on one core; None where it was not measured. against: times the backbone's."""
+def _cost(model: Trained) -> Record:
+    """Return bytes, ms per chunk with one thread, and ms relative to the backbone's."""
     if model.cost is None:
         return {"bytes": None, "ms": None, "against": None}
     first = next(iter(model.cost["latency"]))
@@ -77,23 +86,26 @@ def _cost(model: Model) -> Record:
     return {"bytes": model.cost["bytes"], "ms": ms, "against": ms / backbone_ms}
 
 
-def beyond(study: Study, metrics_dir: Path) -> Record | None:
-    """The two tables; None where there is nothing beside one training of the paper's variants.
+def beyond(trainings: Trainings, metrics_dir: Path) -> Record | None:
+    """Compare every model and seed; None if there is nothing but one seed of the paper's models.
 
-    models: one row a model, against LEAN; steps: one row for each that comes after another;
-    retrained: `plus` less each model with LEAN's own network that was trained in another way.
+    Returns
+    -------
+    dict
+        models: one row per model, compared with LEAN; steps: one row per model that comes after
+        another; retrained: `plus` compared with each model that has LEAN's network but another
+        training; evaluations, seeds: how many; notes: of the maintainers, if nothing was left out;
+        timing_noise, elsewhere: see _timing_noise and _elsewhere; LEAN, PLUS, USUAL_BACKEND: names.
     """
-    models = study.models
+    models = {
+        name: model
+        for name, model in trainings.models.items()
+        if not any(np.isnan(run.mean_ap) for run in model.runs)
+    }
     seeds = max((len(model.runs) for model in models.values()), default=0)
-    if set(models) <= set(VARIANTS) and seeds < 2:
+    if LEAN not in models or (set(models) <= set(VARIANTS) and seeds < 2):
         return None
-    draws = {len(run.resampled) for model in models.values() for run in model.runs}
-    if len(draws) > 1:
-        raise LeanError(
-            f"{metrics_dir}: the models were not all resampled alike, but {sorted(draws)} times; "
-            "ablation.resamples must be the same for all: run the others again"
-        )
-    notes = metrics_dir / "study" / NOTES_FILE
+    notes = metrics_dir / NOTES_FILE
     spread = seed_spread(models.values())
     rows = [
         {
@@ -101,7 +113,7 @@ def beyond(study: Study, metrics_dir: Path) -> Record | None:
             "mAP": mean_with_interval([run.mean_ap for run in model.runs]),
             "val_mAP": mean_with_interval([run.val_map for run in model.runs]),
             "parameters": model.parameters,
-            "less": difference(model, models[LEAN], spread) if model.name != LEAN else None,
+            "difference": difference(model, models[LEAN], spread) if model.name != LEAN else None,
             "cost": _cost(model),
         }
         for model in models.values()
@@ -114,7 +126,7 @@ def beyond(study: Study, metrics_dir: Path) -> Record | None:
         "evaluations": sum(len(model.runs) for model in models.values()),
         "seeds": seeds,
         "notes": notes.read_text("utf-8").split("\n\n")
-        if notes.is_file() and not study.left_out
+        if notes.is_file() and not trainings.left_out
         else [],
         "timing_noise": _timing_noise(models.values()),
         "elsewhere": _elsewhere(models.values()),
@@ -124,8 +136,8 @@ def beyond(study: Study, metrics_dir: Path) -> Record | None:
     }
 
 
-def _retrained(models: Mapping[str, Model], spread: SeedSpread) -> list[Record]:
-    """PLUS less each model that has LEAN's network but another training."""
+def _retrained(models: Mapping[str, Trained], spread: SeedSpread) -> list[Record]:
+    """Compare PLUS with each model that has LEAN's network but another training."""
     same = {LEAN: models[LEAN]}
     for model in models.values():  # each after the one that it comes from
         if model.after in same and model.parameters == models[LEAN].parameters:
@@ -134,8 +146,8 @@ def _retrained(models: Mapping[str, Model], spread: SeedSpread) -> list[Record]:
     return [{"name": m.name, **difference(models[PLUS], m, spread)} for m in others]
 
 
-def _elsewhere(models: Iterable[Model]) -> dict[str, dict[str, list[int]]]:
-    """Backends of Keras other than the usual one -> models -> seeds trained under it."""
+def _elsewhere(models: Iterable[Trained]) -> dict[str, dict[str, list[int]]]:
+    """Return unusual Keras backends -> models -> seeds trained under them."""
     found: dict[str, dict[str, list[int]]] = {}
     for model in models:
         for run in model.runs:
@@ -144,8 +156,8 @@ def _elsewhere(models: Iterable[Model]) -> dict[str, dict[str, list[int]]]:
     return found
 
 
-def _timing_noise(models: Iterable[Model]) -> float | None:
-    """By how much the multiples of files of one size differ at most: they hold one network."""
+def _timing_noise(models: Iterable[Trained]) -> float | None:
+    """Return how far relative latencies of one network, which has one file size, differ at most."""
     by_size = defaultdict(list)
     for cost in map(_cost, models):
         if cost["bytes"] is not None:
@@ -154,13 +166,16 @@ def _timing_noise(models: Iterable[Model]) -> float | None:
     return max(spreads, default=None)
 
 
-def means(metrics_dir: Path, settings: Settings) -> dict[str, Record]:
-    """Of each model, its mAP over seeds."""
-    models = read_study(metrics_dir, settings).models.values()
-    return {model.name: mean_with_interval([run.mean_ap for run in model.runs]) for model in models}
+def means(trainings: Trainings) -> dict[str, Record]:
+    """Return each model's mean mAP over seeds, with its interval."""
+    scored = {
+        name: [run.mean_ap for run in model.runs if not np.isnan(run.mean_ap)]
+        for name, model in trainings.models.items()
+    }
+    return {name: mean_with_interval(values) for name, values in scored.items() if values}
 
 
-def _step(model: Model, before: Model, spread: SeedSpread) -> Record:
+def _step(model: Trained, before: Trained, spread: SeedSpread) -> Record:
     return {
         "name": model.name,
         "after": model.after,
@@ -173,10 +188,10 @@ def _step(model: Model, before: Model, spread: SeedSpread) -> Record:
 
 
 def _added_cost(ours: Record, theirs: Record) -> Record:
-    """Bytes and ms; None where it was not measured, no ms where the network is the same.
+    """Return the added bytes and ms; None if not measured, no ms if the network is the same.
 
-    The ms are of the time in which `theirs` was measured: both are taken as multiples of the
-    backbone's time beside them, as a machine's speed changes from process to process.
+    A machine's speed changes from process to process, so the ms are computed from latencies
+    relative to the backbone's beside them, at the speed at which `theirs` was measured.
     """
     if None in (*ours.values(), *theirs.values()):
         return {"bytes": None, "ms": None}

@@ -1,7 +1,7 @@
-"""How our charts look, and how one becomes SVG text: the same bytes each time.
+"""The charts' common style, and their rendering to SVG with the same bytes on every run.
 
-Colours are CSS variables with a fallback: a page that defines `--series-1` and so on has its
-charts follow its light, dark and print colours; a file by itself shows the fallbacks.
+Colours are CSS variables with a fallback. On a page that defines `--series-1` and so on, charts
+follow its light, dark and print colours; in a file of its own a chart shows the fallbacks.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ INK, QUIET, LINE = "var(--ink, #1c2024)", "var(--quiet, #5b6570)", "var(--line, 
 FALLBACKS = ("#6b7280", "#0068b3", "#b85400", "#9b3d92", "#00785a", "#8a1c2b", "#5f5a00")
 COLOURS = tuple(f"var(--series-{n}, {colour})" for n, colour in enumerate(FALLBACKS, 1))
 DASHES = ([2, 2], [8, 3], [4, 2], [9, 3, 2, 3], [1, 0], [12, 4], [6, 2, 2, 2])
-SHAPES = {  # and what each looks like in 12 by 12 units, for a key beside the charts
+SHAPES = {  # marker -> its path in 12 by 12 units, for the key beside the charts
     "circle": "M2.5 6a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
     "square": "M2.5 2.5h7v7h-7z",
     "triangle-up": "M6 2l4.5 8h-9z",
@@ -29,9 +29,9 @@ SHAPES = {  # and what each looks like in 12 by 12 units, for a key beside the c
     "cross": "M4.5 1.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
     "triangle-right": "M10 6l-8 4.5v-9z",
 }
-MARKERS = 7  # on one curve, so that its shape can be told without its colour
+MARKERS = 7  # on one curve, so it can be recognized without its colour
 WIDTH, HEIGHT = 256, 170
-FONT = "Roboto, system-ui, sans-serif"  # vl-convert brings Roboto: text is measured alike anywhere
+FONT = "Roboto, system-ui, sans-serif"  # vl-convert ships Roboto: same text widths everywhere
 CONFIG: dict[str, Any] = {
     "background": None,
     "font": FONT,
@@ -46,23 +46,32 @@ CONFIG: dict[str, Any] = {
     "legend": {"labelColor": INK, "labelFontSize": 11, "symbolSize": 60, "symbolStrokeWidth": 0}
     | {"columns": 5, "columnPadding": 28, "labelLimit": 0, "title": None, "orient": "bottom"},
 }
-MARK = "\ue000"  # stands for itself in no label: Unicode leaves it to private use
+MARK = "\ue000"  # for private use in Unicode, so it occurs in no label
 
 
 def place_of(name: str, names: Sequence[str]) -> int:
-    """Which colour, dash and shape a variant has: its own if known, else the next that is free."""
+    """Return the index of a variant's colour, dash and shape: its own if known, else a free one."""
+    if name in KNOWN:
+        return KNOWN.index(name)
     others = [other for other in names if other not in KNOWN]
-    place = KNOWN.index(name) if name in KNOWN else len(KNOWN) + others.index(name)
-    return place % len(COLOURS)
+    unused = [place for place, known in enumerate(KNOWN) if known not in names]
+    free = [*range(len(KNOWN), len(COLOURS)), *unused]
+    return free[others.index(name) % len(free)]
 
 
 def to_svg(chart: alt.TopLevelMixin, sentence: str) -> str:
-    """Render; `sentence` says what the chart shows to those who cannot see it.
+    """Render a chart.
 
-    vl-convert numbers its clip paths through the life of the process: they get names made of
-    the content, so that they neither change from run to run nor collide on one page.
-    It is not checked against Vega-Lite's schema, which would have to be read for that: the same
-    bytes, sooner.
+    vl-convert numbers its clip paths over the life of the process. They are renamed after a hash of
+    the content, so they neither change from run to run nor collide on one page. The chart is not
+    validated against Vega-Lite's schema, because loading the schema takes longer than rendering.
+
+    Parameters
+    ----------
+    chart
+        An Altair chart.
+    sentence
+        What it shows, for readers who cannot see it.
     """
     svg = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), vl_version="6.4", config=CONFIG)
     ids = dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg))
@@ -75,7 +84,7 @@ def to_svg(chart: alt.TopLevelMixin, sentence: str) -> str:
 
 
 def channels(names: Sequence[str], legend: bool) -> list[Any]:
-    """Colour, dash and marker of each variant, always all three."""
+    """Encode each model by colour, dash and marker, always by all three."""
     places = [place_of(name, names) for name in names]
     kinds = ((alt.Color, COLOURS), (alt.StrokeDash, DASHES), (alt.Shape, tuple(SHAPES)))
     return [
@@ -87,7 +96,7 @@ def channels(names: Sequence[str], legend: bool) -> list[Any]:
 
 
 def key(names: Sequence[str]) -> list[dict[str, Any]]:
-    """What stands beside the charts: name, colour, dash and marker of each variant."""
+    """Return the key beside the charts: name, colour, dash and marker of each model."""
     shapes = tuple(SHAPES.values())
     return [
         {"name": name, "colour": COLOURS[place], "marker": shapes[place]}
@@ -98,9 +107,9 @@ def key(names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def marked(rows: Sequence[dict[str, Any]], shift: int = 0) -> list[dict[str, Any]]:
-    """The rows of one curve in order, about MARKERS of them to be drawn with a marker.
+    """Number the rows of one curve and choose about MARKERS of them to get a marker.
 
-    `shift` moves the markers along, so that those of curves on top of each other all show.
+    shift: moves the markers along the curve, so markers of curves that overlap stay visible.
     """
     step = max(1, -(-len(rows) // MARKERS))
     return [{**row, "order": n, "marked": n % step == shift % step} for n, row in enumerate(rows)]
@@ -114,9 +123,12 @@ def curves(
     legend: bool,
     interpolate: Literal["linear", "step-before"] = "linear",
 ) -> Any:
-    """One line a variant through `x`, `y`; its markers say their `text`."""
+    """Draw one line per model; each marker has its row's text as its accessible description.
+
+    rows: x, y, variant, text, order and marked, see `marked`.
+    """
     color, dash, shape = channels(names, legend)
-    base = alt.Chart(alt.Data(values=tuple(rows))).encode(x, y, color)  # Altair copies lists anew
+    base = alt.Chart(alt.Data(values=tuple(rows))).encode(x, y, color)  # it copies lists
     line = base.mark_line(strokeWidth=1.75, aria=False, interpolate=interpolate).encode(
         dash, order="order:Q"
     )
@@ -125,6 +137,6 @@ def curves(
 
 
 def titled(chart: Any, title: str, subtitle: str = "") -> Any:
-    """The chart under its title; a subtitle stands below in smaller type."""
+    """Put a title, and a subtitle in smaller type, above a chart."""
     name = alt.Title(title, subtitle=subtitle, limit=WIDTH * 0.9)
     return chart.properties(title=name)

@@ -1,6 +1,6 @@
 """Charts of one or more runs as SVG: pure functions from tables to text.
 
-Every function takes a table a variant, with rows as in the CSV files and numbers as floats.
+Every function takes one table per variant, with rows as in the CSV files and numbers as floats.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,13 +59,13 @@ HISTORY_PANELS = {
 
 
 def learning_sentence(histories: Mapping[str, Sequence[Row]], what: str) -> str:
-    """What a learning chart shows, in words."""
+    """Describe a learning chart in words."""
     epochs = max((len(rows) for rows in histories.values()), default=0)
     return f"{what} over {epochs} epochs for {', '.join(histories)}."
 
 
 def learning_panels(histories: Mapping[str, list[dict[str, Any]]]) -> list[str]:
-    """Validation mAP, training loss and validation loss against the epoch, a chart each."""
+    """Draw validation mAP, training loss and validation loss by epoch: one chart each."""
     return [
         to_svg(_history_panel(histories, column, title, False), learning_sentence(histories, title))
         for column, title in HISTORY_PANELS.items()
@@ -73,7 +73,7 @@ def learning_panels(histories: Mapping[str, list[dict[str, Any]]]) -> list[str]:
 
 
 def learning_curves(histories: Mapping[str, list[dict[str, Any]]]) -> str:
-    """Validation mAP and both losses against the epoch, side by side in one chart."""
+    """Draw validation mAP and both losses by epoch, side by side in one chart."""
     panels = [_history_panel(histories, *names, True) for names in HISTORY_PANELS.items()]
     return to_svg(
         alt.concat(*panels, columns=3), learning_sentence(histories, "Validation mAP and losses")
@@ -81,7 +81,7 @@ def learning_curves(histories: Mapping[str, list[dict[str, Any]]]) -> str:
 
 
 def _recall_points(name: str, rows: Sequence[Row], label: str) -> list[dict[str, Any]]:
-    """From recall 0 on, where the precision is that of the first point."""
+    """Start at recall 0, where the precision is that of the first point."""
     points = [(row["recall"], row["precision"]) for row in rows if row["label"] == label]
     return [
         {"x": recall, "y": precision, "variant": name}
@@ -106,12 +106,12 @@ def _recall_panel(
 
 
 def recall_labels(curves_of: Mapping[str, Sequence[Row]]) -> list[str]:
-    """The classes that have a precision-recall curve, in the files' order."""
+    """List the classes that have a precision-recall curve, in the files' order."""
     return list(dict.fromkeys(row["label"] for rows in curves_of.values() for row in rows))
 
 
 def recall_panels(curves_of: Mapping[str, list[dict[str, Any]]]) -> list[str]:
-    """Precision against recall, a chart a class."""
+    """Draw precision against recall: one chart per class."""
     return [
         to_svg(
             _recall_panel(curves_of, label, False),
@@ -122,7 +122,7 @@ def recall_panels(curves_of: Mapping[str, list[dict[str, Any]]]) -> list[str]:
 
 
 def precision_recall(curves: Mapping[str, list[dict[str, Any]]]) -> str:
-    """Precision against recall of the chosen classes, small multiples in one chart."""
+    """Draw precision against recall of the chosen classes as small multiples in one chart."""
     labels = recall_labels(curves)
     panels = [_recall_panel(curves, label, True) for label in labels]
     sentence = f"Precision against recall of {', '.join(curves)} for {', '.join(labels)}."
@@ -130,7 +130,7 @@ def precision_recall(curves: Mapping[str, list[dict[str, Any]]]) -> str:
 
 
 def calibration_error(rows: Sequence[Row]) -> float | None:
-    """Expected calibration error: mean distance of score and share of positives, by pairs."""
+    """Return the mean distance of score and fraction of positives per bin, weighted by pairs."""
     filled = [row for row in rows if row["pairs"]]
     pairs = sum(row["pairs"] for row in filled)
     distances = [row["pairs"] * abs(row["mean_score"] - row["positive_share"]) for row in filled]
@@ -148,12 +148,12 @@ def _reliability_panel(name: str, names: Sequence[str], rows: Sequence[Row]) -> 
     place = place_of(name, names)
     colour = COLOURS[place]
     filled = [{**row, "text": _bin_text(row)} for row in rows if row["pairs"]]
-    unit, shares = alt.Scale(domain=[0, 1]), alt.Axis(format=".1f")
+    unit, fractions = alt.Scale(domain=[0, 1]), alt.Axis(format=".1f")
     ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
     diagonal = alt.Chart(ends).mark_line(color=QUIET, strokeDash=[3, 3], strokeWidth=1, aria=False)
     base = alt.Chart(alt.Data(values=filled)).encode(
         alt.X("mean_score:Q", title=None, scale=unit, axis=alt.Axis(labels=False)),
-        alt.Y("positive_share:Q", title="share that is positive", scale=unit, axis=shares),
+        alt.Y("positive_share:Q", title="fraction of positives", scale=unit, axis=fractions),
     )
     line = base.mark_line(color=colour, strokeWidth=1.75, aria=False)
     points = base.mark_point(
@@ -164,7 +164,7 @@ def _reliability_panel(name: str, names: Sequence[str], rows: Sequence[Row]) -> 
     log = alt.Scale(type="log", domainMin=0.5, nice=False)
     pairs = alt.Axis(tickCount=3, format="~s", titlePadding=8, grid=False)
     bottom = bars.encode(
-        alt.X("low:Q", title="score", scale=unit, axis=shares),
+        alt.X("low:Q", title="score", scale=unit, axis=fractions),
         alt.X2("high:Q"),
         alt.Y("pairs:Q", title="pairs (log)", scale=log, axis=pairs),
         alt.Y2(datum=0.5),
@@ -179,18 +179,18 @@ def _reliability_panel(name: str, names: Sequence[str], rows: Sequence[Row]) -> 
 
 
 def reliability_panels(bins: Mapping[str, list[dict[str, Any]]]) -> list[str]:
-    """Share of positives against score, and pairs per bin, a chart a variant."""
+    """Draw fraction of positives against score, and pairs per bin: one chart per variant."""
     return [
         to_svg(
             _reliability_panel(name, list(bins), rows),
-            f"Reliability of {name}: share of positives against mean score in {len(rows)} bins.",
+            f"Reliability of {name}: fraction of positives against mean score in {len(rows)} bins.",
         )
         for name, rows in bins.items()
     ]
 
 
 def reliability(bins: Mapping[str, list[dict[str, Any]]]) -> str:
-    """Share of positives against score of each variant, side by side in one chart."""
+    """Draw fraction of positives against score of each variant, side by side in one chart."""
     panels = [_reliability_panel(name, list(bins), rows) for name, rows in bins.items()]
-    sentence = f"Reliability of {', '.join(bins)}: share of positives against mean score."
+    sentence = f"Reliability of {', '.join(bins)}: fraction of positives against mean score."
     return to_svg(alt.concat(*panels, columns=3), sentence)

@@ -1,4 +1,4 @@
-"""Charts that only the report has: average precision by training clips, files for devices."""
+"""Charts that only the report has: average precision by training clips, and .tflite files."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ WIDE, TALL = 320, 220
 
 
 def octave_means(points: Sequence[tuple[float, float]]) -> list[tuple[float, float, int]]:
-    """(clips, AP) as (middle, mean AP, classes) of each doubling of the training clips."""
+    """Group (clips, AP) by doublings of clips: (middle of the range, mean AP, classes) of each."""
     octaves: dict[int, list[float]] = {}
     for clips, ap in points:
         octaves.setdefault(math.floor(math.log2(clips)), []).append(ap)
@@ -32,7 +32,7 @@ def octave_means(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
 
 
 def _mean_rows(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
-    """The points of each variant's line through the octave means."""
+    """Return the points of each variant's line through the octave means."""
     means = []
     for name in names:
         points = [(row["train_clips"], ap) for row in rows if (ap := row["APs"][name]) is not None]
@@ -47,7 +47,7 @@ def _mean_rows(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]
 
 
 def ap_by_clips(rows: Sequence[Row], names: Sequence[str], headline: str) -> str:
-    """AP against training clips: each class of the headline, and every variant's octave means.
+    """Draw AP against training clips: the headline's classes, and every variant's octave means.
 
     Rows have label, train_clips and APs by variant; a class without training clips has no place
     on the log axis and is left out.
@@ -73,7 +73,7 @@ def ap_by_clips(rows: Sequence[Row], names: Sequence[str], headline: str) -> str
     chart = alt.layer(dots.encode(x, y, description="text:N"), lines)
     sentence = (
         f"Average precision of {headline} against the number of training clips for "
-        f"{len(classes)} classes, and the mean of each variant per doubling of the clips."
+        f"{len(classes)} classes, and each variant's mean per doubling of the clips."
     )
     return to_svg(chart.properties(width=WIDE, height=TALL), sentence)
 
@@ -85,7 +85,7 @@ def _device_rows(schemes: Sequence[Row], keras: float, thread: str) -> list[dict
         | {"low": keras - row["mAP_drop_ci95"][1], "high": keras - row["mAP_drop_ci95"][0]}
         | {
             "text": f"{row['name']}: mAP {row['mAP']:.4f}, {row['megabytes']:.2f} MB, "
-            f"{row['against'][thread]:.2f} times the time of plain YAMNet"
+            f"{row['against'][thread]:.2f} times as long as plain YAMNet"
         }
         for row in schemes
     ]
@@ -105,18 +105,18 @@ def _device_panel(rows: Sequence[dict[str, Any]], column: str, axis: str, title:
 
 DEVICE_PANELS: Mapping[str, tuple[str, str]] = {
     "MB": ("size, MB", "mAP by size"),
-    "times": ("time of one chunk, in times of plain YAMNet", "mAP by time"),
+    "times": ("time per chunk, relative to plain YAMNet", "mAP by time"),
 }
 
 
 def device_panels(schemes: Sequence[Row], keras: float, thread: str) -> list[str]:
-    """mAP with the interval of its drop, against size and against time: two charts."""
+    """Draw mAP with the interval of its drop against size and against time: two charts."""
     rows = _device_rows(schemes, keras, thread)
     names = ", ".join(row["variant"] for row in rows)
     return [
         to_svg(
             _device_panel(rows, column, axis, title),
-            f"mAP of each file for devices against its {axis}: {names}.",
+            f"mAP of each .tflite file against {axis}: {names}.",
         )
         for column, (axis, title) in DEVICE_PANELS.items()
     ]

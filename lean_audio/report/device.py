@@ -1,4 +1,4 @@
-"""The on-device part of the report: what each .tflite costs and loses, and which weights matter."""
+"""The on-device part of the report: cost and quality of each .tflite, and sensitive weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,26 +9,26 @@ from lean_audio.report.inputs import Source, read_table
 
 Record = Mapping[str, Any]
 SENSITIVITY = Source(
-    "quantize", "group kind saved_bytes mAP_drop score_change joined_change chosen"
+    "quantize", "group kind saved_bytes mAP_drop score_change cumulative_change chosen"
 )
 FILES = ("device.json", "quantize.json", "sensitivity.csv")
 
 
 def read_device(metrics_dir: Path) -> Record | None:
-    """What the templates show; None where the stage evaluate_device has not run."""
+    """Read what the templates show; None if stage evaluate_device has not run."""
     device, quantized, sensitivity = (metrics_dir / name for name in FILES)
     if not device.is_file():
         return None
     measured, made = read_json(device), read_json(quantized)
-    yardstick = measured["yardstick"]["latency"]
-    schemes = [_row(name, row, yardstick) for name, row in measured["schemes"].items()]
+    baseline = measured["baseline"]["latency"]
+    schemes = [_row(name, row, baseline) for name, row in measured["schemes"].items()]
     return {
         "variant": measured["variant"],
         "mAP_keras": measured["mAP_keras"],
         "shipped": measured["shipped"],
-        "threads": list(yardstick),
-        "yardstick": yardstick,
-        "shares": _shares_ms(measured),
+        "threads": list(baseline),
+        "baseline": baseline,
+        "parts": _parts_ms(measured),
         "schemes": schemes,
         "shipped_row": next(row for row in schemes if row["name"] == measured["shipped"]),
         "failures": made["failures"],
@@ -36,26 +36,28 @@ def read_device(metrics_dir: Path) -> Record | None:
     }
 
 
-def _row(name: str, measured: Record, yardstick: Record) -> Record:
+def _row(name: str, measured: Record, baseline: Record) -> Record:
     latency = measured["latency"]
-    against = {n: latency[n]["median_ms"] / yardstick[n]["median_ms"] for n in yardstick}
-    return {"name": name, "megabytes": measured["bytes"] / 1e6, "against": against, **measured}
+    against = {n: latency[n]["median_ms"] / baseline[n]["median_ms"] for n in baseline}
+    interval = measured["mAP_drop_ci95"] or (None, None)  # no evaluation clip has a label
+    row = {"name": name, "megabytes": measured["bytes"] / 1e6, "against": against, **measured}
+    return row | {"mAP_drop_ci95": interval}
 
 
-def _shares_ms(measured: Record) -> Record:
-    """Milliseconds of one chunk on one thread, float32: front end, backbone, and all the rest."""
-    name = next(iter(measured["yardstick"]["latency"]))
-    front_end, yamnet, whole = (
+def _parts_ms(measured: Record) -> Record:
+    """Split a chunk's latency, one thread, float32, into front end, backbone and head, in ms."""
+    name = next(iter(measured["baseline"]["latency"]))
+    front_end, yamnet, total = (
         part["latency"][name]["median_ms"]
-        for part in (measured["front_end"], measured["yardstick"], measured["schemes"]["float32"])
+        for part in (measured["front_end"], measured["baseline"], measured["schemes"]["float32"])
     )
-    return {"front_end": front_end, "backbone": yamnet - front_end, "head": whole - yamnet}
+    return {"front_end": front_end, "backbone": yamnet - front_end, "head": total - yamnet}
 
 
 def _numbers(path: Path) -> list[Record]:
     if not path.read_text("utf-8").strip():
         return []  # no scheme is a mix that was probed
-    measured = ("saved_bytes", "mAP_drop", "score_change", "joined_change")
+    measured = ("saved_bytes", "mAP_drop", "score_change", "cumulative_change")
     return [
         {
             **row,

@@ -1,4 +1,4 @@
-"""The example clips of the report: what the model heard when, drawn beside the spectrogram."""
+"""The example clips of the report: scores over time, drawn beside the spectrogram."""
 
 import base64
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ TICKS = 7  # at most
 
 
 def read_examples(examples_dir: Path) -> Record:
-    """The clips with all that the templates draw; LeanError where something is missing."""
+    """Read the clips with all that the templates draw; LeanError if something is missing."""
     path = examples_dir / "examples.json"
     found = read_record(path, EXAMPLES)
     for clip in found["clips"]:
@@ -53,9 +53,9 @@ def _data_url(path: Path, kind: str) -> str:
 
 
 def chunk_edges(chunks: Sequence[Record], duration_s: float) -> list[float]:
-    """Where each chunk's cell begins, and where the last one ends, in seconds.
+    """Return where each chunk's cell begins, and where the last one ends, in seconds.
 
-    Chunks overlap, cells must not: between two chunks the edge is halfway between their middles.
+    Chunks overlap but cells must not: an edge is halfway between the centres of two chunks.
     """
     middles = [(chunk["start_s"] + min(chunk["end_s"], duration_s)) / 2 for chunk in chunks]
     between = [(one + two) / 2 for one, two in pairwise(middles)]
@@ -65,7 +65,7 @@ def chunk_edges(chunks: Sequence[Record], duration_s: float) -> list[float]:
 def _cells(
     scores: Sequence[float], edges: Sequence[float], chunks: Sequence[Record], duration_s: float
 ) -> list[dict[str, Any]]:
-    """Each chunk's score and its start and end in seconds; where its cell lies, in SPAN units."""
+    """Return each chunk's score, its start and end in seconds, and its cell in SPAN units."""
     unit = SPAN / duration_s
     return [
         {"score": score, "start_s": chunk["start_s"], "end_s": chunk["end_s"]}
@@ -75,7 +75,7 @@ def _cells(
 
 
 def time_ticks(duration_s: float) -> list[dict[str, Any]]:
-    """Round times from 0 on, at most TICKS, and where they stand in percent of the width."""
+    """Return round times from 0 on, at most TICKS, and their place in percent of the width."""
     step = next((step for step in STEPS_S if duration_s / step < TICKS), duration_s)
     count = int(duration_s / step + 1e-9) + 1
     return [
@@ -84,14 +84,14 @@ def time_ticks(duration_s: float) -> list[dict[str, Any]]:
     ]
 
 
-def attention_area(weights: Sequence[float], frame_share: float) -> str:
-    """Attention over time as a path in SPAN by 100 units; the highest frame reaches the top.
+def attention_area(weights: Sequence[float], frame_fraction: float) -> str:
+    """Draw attention over time as a path in SPAN by 100 units; the highest frame reaches the top.
 
-    frame_share: of the clip's length; the clip may end within its last frame.
+    frame_fraction: of the clip's length; the clip may end within its last frame.
     """
     if not weights:
         return ""
-    top, ends = max(*weights, 1.0), [min(n * frame_share, 1) for n in range(1, len(weights) + 1)]
+    top, ends = max(*weights, 1.0), [min(n * frame_fraction, 1) for n in range(1, len(weights) + 1)]
     steps = [
         f"V{100 - 100 * weight / top:.1f}H{SPAN * end:.1f}"
         for weight, end in zip(weights, ends, strict=True)

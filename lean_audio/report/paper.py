@@ -1,7 +1,7 @@
-"""The numbers of *LEAN: Light and Efficient Audio Classification Network*, digit for digit.
+"""The results printed in the LEAN paper (arXiv:2305.12712), digit for digit.
 
 Decimals keep the digits that the paper prints (.446 is not .4460). Every number is for FSD50K's
-evaluation split and 200 classes, as stated in the LEAN paper; none was measured here.
+evaluation split and its 200 classes; none was measured here.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ CLASSES = 200
 
 @dataclass(frozen=True)
 class AblationResult:
-    """One row of the paper's ablation; `variant` is our name for it, `name` the paper's."""
+    """One row of the paper's ablation. variant: our name for the model; name: the paper's."""
 
     variant: str
     name: str
@@ -27,9 +27,9 @@ class AblationResult:
 
 @dataclass(frozen=True)
 class ClassWiseCounts:
-    """How many of 200 classes the reference improves: at all, by 5, 10 and 20 %.
+    """How many of the 200 classes improve: at all, and by 5, 10 and 20 %.
 
-    The paper does not define "%". `better` holds the cells it prints, in its order.
+    The paper does not define "%". better: the cells that it prints, in its order.
     """
 
     name: str
@@ -69,7 +69,7 @@ ABLATION = (
 
 @dataclass(frozen=True)
 class OnDeviceResult:
-    """One small model that the paper runs on a device; cells that it does not print are empty."""
+    """A small model in the paper's on-device table; cells that it leaves empty are empty."""
 
     name: str
     mean_ap: Decimal

@@ -1,4 +1,4 @@
-"""A .tflite in LiteRT's interpreter: no TensorFlow, no Keras."""
+"""Run a .tflite in LiteRT's interpreter, without TensorFlow and Keras."""
 
 import os
 import sys
@@ -14,7 +14,22 @@ from lean_audio.errors import LeanError
 
 
 class Runtime:
-    """Scores of one chunk at a time; the model's first output, whatever it is."""
+    """A waveform-input .tflite, ready to run on one chunk at a time.
+
+    Parameters
+    ----------
+    model
+        A file or its content.
+    threads
+        Of the interpreter.
+    name
+        Of the model, in error messages.
+
+    Raises
+    ------
+    LeanError
+        If the model does not run here, or does not take float32 (1, 16000).
+    """
 
     def __init__(self, model: Path | bytes, threads: int = 1, name: str = "the model"):
         content = model.read_bytes() if isinstance(model, Path) else model
@@ -34,7 +49,7 @@ class Runtime:
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """(16000,) float32 in [-1, 1) to (classes,) float32."""
+        """Return the model's first output, (width,); waveform: (16000,) float32 in [-1, 1)."""
         self._interpreter.set_tensor(self._input, waveform[None])
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output)[0]
@@ -42,7 +57,7 @@ class Runtime:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """For libraries that greet, or draw bars, on the process's standard error."""
+    """Discard what native libraries print to the process's standard error."""
     sys.stderr.flush()
     saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

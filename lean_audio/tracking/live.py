@@ -1,4 +1,4 @@
-"""A training that is watched in MLflow while it goes on; it never stops because MLflow does."""
+"""Log a training to MLflow while it runs; MLflow's failures never stop it."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,29 +11,29 @@ from lean_audio.config.params import Params
 from lean_audio.files import sha256
 from lean_audio.tracking.store import (
     Store,
+    fail_fast,
     finished,
     log_metrics,
     log_params,
     open_store,
-    short_patience,
     this_process,
 )
-from lean_audio.tracking.tags import run_params, run_tags
+from lean_audio.tracking.tags import run_name, run_params, run_tags
 
 
 class LiveRun(keras.callbacks.Callback):
     """Logs every epoch. On MLflow's first failure it warns and leaves the run to stage track."""
 
-    def __init__(self, params: Params, variant: str):
+    def __init__(self, params: Params, model: str, seed: int):
         super().__init__()
         self.run_id = ""
         self.store: Store | None = None
-        self._unless_failed(lambda: self._start(params, variant))
+        self._unless_failed(lambda: self._start(params, model, seed))
 
     def _unless_failed(self, work: Callable[[], None]) -> None:
-        """An observer must not stop what it observes, whatever goes wrong with it."""
+        """Call `work`; an observer must not stop what it observes, whatever goes wrong."""
         try:
-            with short_patience():
+            with fail_fast():
                 work()
         except Exception as error:
             self.store = None
@@ -44,15 +44,17 @@ class LiveRun(keras.callbacks.Callback):
                 file=sys.stderr,
             )
 
-    def _start(self, params: Params, variant: str) -> None:
-        store, tags = open_store(params), run_tags(params, variant)
+    def _start(self, params: Params, model: str, seed: int) -> None:
+        store, tags = open_store(params), run_tags(params, model, seed)
         with store.lock():
             store.clear_unfinished(tags["inputs"])
             run = store.client.create_run(
-                store.experiment, run_name=variant, tags=tags | {"process": this_process()}
+                store.experiment,
+                run_name=run_name(model, seed),
+                tags=tags | {"process": this_process()},
             )
         self.inputs, self.run_id, self.store = tags["inputs"], run.info.run_id, store
-        log_params(store, self.run_id, run_params(params, variant))
+        log_params(store, self.run_id, run_params(params, model, seed))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         if store := self.store:
@@ -64,7 +66,7 @@ class LiveRun(keras.callbacks.Callback):
             self._unless_failed(lambda: store.client.set_terminated(self.run_id, status))
 
     def finish(self, weights: Path) -> None:
-        """The training is over; the same one tracked before keeps its run and this one goes."""
+        """Finish the run; if the same training was tracked before, delete this run instead."""
         if store := self.store:
             self._unless_failed(lambda: self._finish(store, sha256(weights)))
 
@@ -78,9 +80,9 @@ class LiveRun(keras.callbacks.Callback):
 
 
 @contextmanager
-def follow(params: Params, variant: str) -> Iterator[LiveRun]:
-    """Yield the callback to train with; the block also saves the weights and the scores."""
-    live = LiveRun(params, variant)
+def follow(params: Params, model: str, seed: int) -> Iterator[LiveRun]:
+    """Yield the callback to train with; the block must also save the head."""
+    live = LiveRun(params, model, seed)
     try:
         yield live
     except Exception:
@@ -89,4 +91,4 @@ def follow(params: Params, variant: str) -> Iterator[LiveRun]:
     except BaseException:  # Ctrl-C
         live.end("KILLED")
         raise
-    live.finish(params.paths.weights(variant))
+    live.finish(params.paths.training(model, seed).weights)

@@ -1,6 +1,5 @@
-"""What the runs in MLflow must hold, read from the files that the pipeline left."""
+"""What the runs in MLflow must hold, read from the files of the pipeline."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,24 +11,29 @@ import pandas as pd
 from lean_audio.config.params import Params
 from lean_audio.config.paths import Paths
 from lean_audio.files import read_json, sha256
-from lean_audio.report.inputs import PROVENANCE, REPEAT, TRAINING, read_record
-from lean_audio.tracking.tags import run_params, run_tags
+from lean_audio.report.models import report_models
+from lean_audio.report.trainings import Training, read_trainings
+from lean_audio.tracking.tags import run_name, run_params, run_tags
 
 CURVES = ("loss", "val_loss", "val_mAP")
-BEST = "best_val_mAP"  # of the epoch that was kept; the curve goes on to the last
+BEST = "best_val_mAP"  # of the epoch that was kept; the curve goes on to the last one
 OF_CODE = ("git_commit", "git_dirty", "mlflow.source.git.commit", "dvc_experiment")
-NO_METRICS = ("seed", "replicas")  # though numbers
-OF_FILE = ("dataset", "seed", "variant", "train")  # what settings_sha256 and data_sha256 stand for
-TABLES = ("training.json", "history.csv", "classes.csv", "pr.csv", "reliability.csv")
+OF_FILE = (
+    "dataset",
+    "seed",
+    "variant",
+    "train",
+)  # params that a record without weights vouches for
+TABLES = ("classes.csv", "pr.csv", "reliability.csv")
 
 
 @dataclass(frozen=True)
-class Record:
-    """All that a run holds. name: as MLflow shows it; curves: one row an epoch.
+class RunRecord:
+    """Everything that a run holds.
 
-    artifacts: kind of files -> path in the run -> content; plots are drawn of them when they are
-    uploaded. The device's are a kind of their own: which variant has them follows `attention`, and
-    the others need not be uploaded for it.
+    name: as MLflow shows it; curves: one row per epoch; artifacts: kind -> path in the run ->
+    content. The device files are a kind of their own: which model has them follows `attention`, and
+    the others need not be uploaded again for it.
     """
 
     name: str
@@ -40,90 +44,59 @@ class Record:
     artifacts: dict[str, dict[str, bytes]]
 
 
-def read_records(params: Params) -> list[Record]:
-    """Of every variant, and of the trainings with other seeds and of ingredients that there are.
+def read_records(params: Params) -> list[RunRecord]:
+    """Read the record of every training of this params file's models, on its data.
 
-    Raises FileNotFoundError where a variant's file is missing.
+    Raises FileNotFoundError if the training of a variant and seed of params.yaml is missing.
     """
-    variants = [_of_variant(params, variant) for variant in params.variants]
-    study = sorted((params.paths.metrics / "study").glob("*.resampled.csv"))
-    return variants + [record for path in study if (record := _of_study(params, path))]
+    trainings = read_trainings(params.paths.metrics, report_models(params))
+    for model in params.variants:
+        for seed in params.seeds:
+            if trainings.find(model, seed) is None:
+                record = params.paths.training(model, seed).record
+                raise FileNotFoundError(2, "not trained and evaluated on this data", str(record))
+    runs = [run for model in trainings.models.values() for run in model.runs]
+    return [_read_record(params, run) for run in runs]
 
 
-def _of_variant(params: Params, variant: str) -> Record:
-    paths = params.paths
-    device = params.quantized == variant
-    summary = read_json(paths.metrics / f"{variant}.json")
-    curves = pd.read_csv(paths.metrics / f"{variant}.history.csv")
-    training = read_record(paths.metrics / f"{variant}.training.json", TRAINING)
-    return Record(
-        name=variant,
+def _read_record(params: Params, run: Training) -> RunRecord:
+    """Read one record; without weights it says no more than its files vouch for."""
+    model, seed = run.model, run.seed
+    weights = params.paths.training(model, seed).weights
+    device = (model, seed) == (params.quantized, params.seed)
+    tags, settings = run_tags(params, model, seed), run_params(params, model, seed)
+    if not weights.is_file():
+        tags = {name: value for name, value in tags.items() if name not in OF_CODE}
+        settings = {key: value for key, value in settings.items() if key.split(".")[0] in OF_FILE}
+    return RunRecord(
+        name=run_name(model, seed),
         tags={
-            **run_tags(params, variant),
-            "weights_sha256": sha256(paths.weights(variant)),
-            "backend": training["backend"],
+            **tags,
+            "weights_sha256": sha256(weights) if weights.is_file() else "none kept",
+            "backend": run.backend,
             **(_device_settings(params) if device else {}),
         },
-        params=run_params(params, variant),
-        curves=curves,
+        params=settings,
+        curves=_curves(run.record / "history.csv"),
         metrics={
-            **dict(_numbers(summary)),
-            BEST: float(curves["val_mAP"].max()),
-            **(_device_metrics(paths) if device else {}),
+            **dict(_numbers(read_json(run.record / "metrics.json"))),
+            **{key: float(run.facts[key]) for key in ("best_epoch", "parameters")},
+            BEST: run.val_map,
+            **(_device_metrics(params.paths) if device else {}),
         },
         artifacts={
-            "results": {
-                "weights/head.weights.h5": paths.weights(variant).read_bytes(),
-                **_tables(paths.metrics, variant),
-            },
-            **({"device": _device_files(paths)} if device else {}),
+            "results": _results(run.record, weights),
+            **({"device": _device_files(params.paths)} if device else {}),
         },
     )
 
 
-def _of_study(params: Params, table: Path) -> Record | None:
-    """None for one on other data or with other settings than are here now, or done by `train`.
-
-    A training known by its file alone: of settings and code it says what the file vouches for.
-    """
-    path = table.with_name(table.name.replace(".resampled.csv", ".json"))
-    facts = read_record(path, REPEAT)
-    provenance = read_record(params.paths.metrics / "provenance.json", PROVENANCE)
-    model, seed = facts["model"], facts["seed"]
-    known = model in params.variants or model in params.ingredients
-    if not known or (model in params.variants and seed == params.seed):
-        return None
-    now = params.model(model).about(params.recipe(model)) | {
-        "data_sha256": provenance["data_sha256"]
-    }
-    if any(facts[key] != now[key] for key in ("settings_sha256", "data_sha256")):
-        return None
-    params = params.model_copy(update={"seed": seed})
-    tags, settings = run_tags(params, model), run_params(params, model)
-    inputs = json.dumps([facts[key] for key in ("model", "seed", "settings_sha256", "data_sha256")])
-    numbers = {BEST if name == "val_mAP" else name: value for name, value in _numbers(dict(facts))}
-    return Record(
-        name=f"{model}, seed {seed}",
-        tags={tag: value for tag, value in tags.items() if tag not in OF_CODE}
-        | {
-            "inputs": hashlib.sha256(inputs.encode()).hexdigest(),
-            "weights_sha256": "none kept",
-            "backend": facts.get("backend", "not stated"),
-        },
-        params={key: value for key, value in settings.items() if key.split(".")[0] in OF_FILE},
-        curves=pd.DataFrame(columns=["epoch", *CURVES]),
-        metrics={name: value for name, value in numbers.items() if name not in NO_METRICS},
-        artifacts={
-            "results": {
-                "tables/resampled.csv": table.read_bytes(),
-                "tables/study.json": path.read_bytes(),
-            }
-        },
-    )
+def _curves(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["epoch", *CURVES])
 
 
 def _device_settings(params: Params) -> dict[str, str]:
-    """In tags, for they may change after the training, and params may not."""
+    """Return settings as tags, because they may change after the training and params may not."""
     sections = {"quantize": params.quantize, "device": params.device}
     return {name: json.dumps(section.model_dump()) for name, section in sections.items()}
 
@@ -139,13 +112,16 @@ def _device_files(paths: Paths) -> dict[str, bytes]:
     return {f"device/{path.name}": path.read_bytes() for path in files}
 
 
-def _tables(metrics: Path, variant: str) -> dict[str, bytes]:
-    """Named alike in all runs, so that MLflow can set them side by side."""
-    return {f"tables/{table}": (metrics / f"{variant}.{table}").read_bytes() for table in TABLES}
+def _results(record: Path, weights: Path) -> dict[str, bytes]:
+    """Collect the files of a training, named alike in all runs so that MLflow can compare them."""
+    files = [record / "training.json", record / "history.csv"]
+    files += [record / "tables" / name for name in TABLES]
+    named = {f"tables/{path.name}": path for path in files} | {f"weights/{weights.name}": weights}
+    return {name: path.read_bytes() for name, path in named.items() if path.is_file()}
 
 
 def _numbers(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """The numbers in a JSON file, nested names joined by slashes."""
+    """Yield the numbers in a JSON file, nested names joined by slashes."""
     for key, value in content.items():
         if isinstance(value, dict):
             yield from _numbers(value, f"{prefix}{key}/")

@@ -1,8 +1,9 @@
-"""Where MLflow keeps the runs, and how one run is told from another.
+"""Where MLflow stores the runs, and how a training's run is found again.
 
-A SQLite file in `mlruns/` at the repository's root, whatever the working directory or DVC's
-temporary workspace; MLFLOW_TRACKING_URI, a shared server say, comes before it. One experiment a
-dataset, one run a training: the tag `inputs` says what went in, `weights_sha256` what came out.
+The store is a SQLite file in `mlruns/` at the repository's root, whatever the working directory or
+DVC's temporary workspace, unless MLFLOW_TRACKING_URI names another one, such as a shared server.
+There is one experiment per dataset and one run per training. Two tags identify a run: `inputs`
+hashes what went into the training, `weights_sha256` what came out.
 """
 
 import logging
@@ -19,26 +20,26 @@ import psutil
 from filelock import FileLock
 
 from lean_audio.config.params import Params
-from lean_audio.files import whole
+from lean_audio.files import atomic_file
 
-if TYPE_CHECKING:  # a second to import: only where runs are written
+if TYPE_CHECKING:  # takes a second to import, so only where runs are written
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-LOCK_S = 120  # how long to wait for another process that opens the store
-BUSY_S = 60  # how long SQLite waits for another process that writes
-RETRIES = "3"  # of MLflow's, with growing pauses: seconds, not minutes
-BATCH = 1000  # metrics that MLflow takes at a time
-FOREIGN_S = 24 * 3600  # a training on another machine that began no longer ago may still go on
+LOCK_S = 120  # to wait for another process that opens the store
+BUSY_S = 60  # that SQLite waits for another process that writes
+RETRIES = "3"  # of an HTTP request: a dead server is noticed in seconds, not minutes
+BATCH = 1000  # metrics that MLflow accepts per request
+STALE_AFTER_S = 24 * 3600  # a training on another machine is presumed dead after this time
 
 
 def repository_root() -> Path:
-    """The project's root; of an experiment in a temporary workspace, the parent project's."""
+    """Return the repository's root; in DVC's temporary workspace, that of the original one."""
     if stated := os.environ.get("DVC_ROOT"):
         return Path(stated)
     try:
         from git import InvalidGitRepositoryError, Repo
-    except ImportError:  # there is no git
+    except ImportError:  # git is not installed
         return Path.cwd()
     try:
         return Path(Repo(search_parent_directories=True).working_dir)
@@ -47,24 +48,25 @@ def repository_root() -> Path:
 
 
 def store_uri(root: Path) -> str:
+    """Return MLFLOW_TRACKING_URI or, if it is not set, the URI of the SQLite file."""
     local = f"sqlite:///{root.resolve() / 'mlruns' / 'mlflow.db'}?timeout={BUSY_S}"
     return os.environ.get("MLFLOW_TRACKING_URI") or local
 
 
 @dataclass(frozen=True)
 class Store:
-    """One dataset's experiment; its methods raise whatever MLflow raises."""
+    """One dataset's experiment in MLflow; its methods raise one of `store_errors`."""
 
     client: "MlflowClient"
     experiment: str
     folder: Path
 
     def lock(self) -> FileLock:
-        """Held while runs are looked for and made, so that two processes do not make the same."""
+        """Return the lock to hold while runs are found or created, so none is created twice."""
         return FileLock(self.folder / "lock", timeout=LOCK_S)
 
     def runs(self, inputs: str) -> list["Run"]:
-        """The runs of a training with these inputs, the oldest first."""
+        """Return the runs of a training with these inputs, the oldest first."""
         return list(
             self.client.search_runs(
                 [self.experiment], f"tags.inputs = '{inputs}'", order_by=["attributes.start_time"]
@@ -72,13 +74,13 @@ class Store:
         )
 
     def clear_unfinished(self, inputs: str) -> None:
-        """Delete what crashed or cancelled trainings with these inputs left; end other dead ones.
+        """Delete what crashed or cancelled trainings with these inputs left; end other dead runs.
 
-        Deletes no run of a training that may still go on.
+        Keeps the run of a training that may still be in progress.
         """
         running = self.client.search_runs([self.experiment], "attributes.status = 'RUNNING'")
         for run in running:
-            if not may_go_on(run):
+            if not possibly_running(run):
                 self.client.set_terminated(run.info.run_id, "KILLED")
         for run in self.runs(inputs):
             if run.info.status in ("FAILED", "KILLED"):
@@ -86,7 +88,7 @@ class Store:
 
 
 def finished(runs: list["Run"], weights_sha256: str) -> list["Run"]:
-    """Of these runs, the finished ones whose training ended in these weights."""
+    """Return the finished runs whose training ended in these weights."""
     return [
         run
         for run in runs
@@ -95,7 +97,7 @@ def finished(runs: list["Run"], weights_sha256: str) -> list["Run"]:
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """What a store that is down, locked or broken raises."""
+    """Return what a store that is down, locked or broken raises."""
     from alembic.util import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -104,7 +106,7 @@ def store_errors() -> tuple[type[Exception], ...]:
 
 
 def open_store(params: Params) -> Store:
-    """Connect, and create the database and the dataset's experiment where they are missing.
+    """Connect; create the database and the dataset's experiment if they are missing.
 
     Raises one of store_errors.
     """
@@ -125,16 +127,16 @@ def open_store(params: Params) -> Store:
 
 
 def _make_database(path: Path) -> None:
-    """Whole or not there: MLflow cannot mend one that was interrupted while it was made."""
+    """Create the database atomically: MLflow cannot repair one whose creation was interrupted."""
     from mlflow.tracking import MlflowClient
 
     if not path.exists():
-        with whole(path) as temporary:
+        with atomic_file(path) as temporary:
             MlflowClient(f"sqlite:///{temporary.resolve()}").search_experiments()
 
 
 def _experiment(client: "MlflowClient", params: Params, folder: Path, uri: str) -> str:
-    """A deleted one comes back: MLflow keeps its name."""
+    """Find, restore or create the experiment; MLflow reserves the name of a deleted one."""
     name = f"lean-{params.dataset}"
     if found := client.get_experiment_by_name(name):
         if found.lifecycle_stage == "deleted":
@@ -149,7 +151,7 @@ def _experiment(client: "MlflowClient", params: Params, folder: Path, uri: str) 
 
 
 def log_params(store: Store, run_id: str, params: dict[str, str]) -> None:
-    """MLflow takes a param once: those that the run has already stay as they are."""
+    """Log the params that the run lacks; MLflow accepts each only once."""
     from mlflow.entities import Param
 
     known = store.client.get_run(run_id).data.params
@@ -158,11 +160,12 @@ def log_params(store: Store, run_id: str, params: dict[str, str]) -> None:
 
 
 def log_metrics(store: Store, run_id: str, values: dict[str, float], step: int) -> None:
+    """Log the metrics of one step."""
     log_points(store, run_id, [(name, value, step) for name, value in values.items()])
 
 
 def log_points(store: Store, run_id: str, points: list[tuple[str, float, int]]) -> None:
-    """points: name, value and step of each."""
+    """Log points of curves: (name, value, step) of each."""
     from mlflow.entities import Metric
 
     now_ms = int(time.time() * 1000)
@@ -172,19 +175,20 @@ def log_points(store: Store, run_id: str, points: list[tuple[str, float, int]]) 
 
 
 def this_process() -> str:
+    """Return what identifies this process: host, number and start time."""
     return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
 
 
-def may_go_on(run: "Run") -> bool:
-    """Whether the training that made this run may still be at work, here or elsewhere."""
+def possibly_running(run: "Run") -> bool:
+    """Return whether the training of this run may still be in progress, here or elsewhere."""
     process = run.data.tags.get("process", "")
     if process.partition(" ")[0] == socket.gethostname():
         return is_alive(process)
-    return time.time() - run.info.start_time / 1000 < FOREIGN_S
+    return time.time() - run.info.start_time / 1000 < STALE_AFTER_S
 
 
 def is_alive(process: str) -> bool:
-    """Whether what this_process gave on this machine is a process that still runs."""
+    """Return whether a process of this machine still runs; `process` is from `this_process`."""
     _, pid, started = process.split(" ")
     try:
         return str(psutil.Process(int(pid)).create_time()) == started
@@ -193,8 +197,8 @@ def is_alive(process: str) -> bool:
 
 
 @contextmanager
-def short_patience() -> Iterator[None]:
-    """For as long as training waits for a server: one attempt, a few seconds."""
+def fail_fast() -> Iterator[None]:
+    """Allow one attempt of 10 s per request, for use while a training waits."""
     limits = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
     before = {name: os.environ.get(name) for name in limits}
     os.environ.update(limits)

@@ -1,7 +1,7 @@
-"""Complete the runs in MLflow from the files that the pipeline left, or make them whole anew.
+"""Complete the runs in MLflow from the files of the pipeline, or create them from these.
 
-Nothing here depends on what was logged while training: a run that was watched gets what it
-lacks, one that was restored from DVC's cache or lost with its database is made from its files.
+Nothing here depends on what was logged while training: a run that was logged live gets what it
+lacks; one that was restored from DVC's cache, or lost with its database, is created from its files.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ import pandas as pd
 
 from lean_audio.config.params import Params
 from lean_audio.errors import LeanError
-from lean_audio.report import chart_style, charts
-from lean_audio.tracking.records import CURVES, Record, read_records
+from lean_audio.report import charts
+from lean_audio.tracking.records import CURVES, RunRecord, read_records
 from lean_audio.tracking.store import (
     Store,
     finished,
@@ -36,9 +36,6 @@ PLOTS = {
     "precision_recall.svg": (charts.precision_recall, "pr.csv"),
     "reliability.svg": (charts.reliability, "reliability.csv"),
 }
-DRAWN_BY = {  # other charts of the same tables are uploaded again
-    path.name: path.read_bytes() for path in map(Path, (charts.__file__, chart_style.__file__))
-}
 
 
 class UntrackedError(LeanError):
@@ -46,14 +43,14 @@ class UntrackedError(LeanError):
 
 
 def track(params: Params) -> dict[str, dict[str, str]]:
-    """Bring every training's run up to date; returns what identifies each run.
+    """Bring every training's run up to date and return what identifies each run.
 
-    Raises LeanError when a result is missing, UntrackedError when MLflow fails.
+    Raises LeanError if a result is missing, UntrackedError if MLflow fails.
     """
     try:
         records = read_records(params)
     except FileNotFoundError as error:
-        raise LeanError(f"{error.filename} is missing: `dvc repro` makes it") from None
+        raise LeanError(f"{error.filename}: missing, `dvc repro` makes it") from None
     try:
         store = open_store(params)
         for record in records:
@@ -72,9 +69,10 @@ def track(params: Params) -> dict[str, dict[str, str]]:
 
 
 def track_or_postpone(params: Params) -> dict[str, Any]:
-    """As `track`; but DVC would throw an experiment away for a server that is down.
+    """Do what `track` does, but never fail an experiment because a server is down.
 
-    In an experiment MLflow's failure is a warning: the next `dvc repro` on its results tracks it.
+    DVC discards a failed experiment; here MLflow's failure is a warning, and the next `dvc repro`
+    on its results tracks it.
     """
     try:
         return track(params)
@@ -85,18 +83,18 @@ def track_or_postpone(params: Params) -> dict[str, Any]:
         return {"pending": True}
 
 
-def _plots(variant: str, artifacts: dict[str, bytes]) -> dict[str, bytes]:
-    """Drawn from the tables among the artifacts."""
-    tables = {table: artifacts.get(f"tables/{table}") for _, table in PLOTS.values()}
+def _plots(record: RunRecord) -> dict[str, bytes]:
+    """Draw the charts of the tables among the artifacts; small, so they are always uploaded."""
+    files, model = record.artifacts["results"], record.tags["variant"]
     return {
-        f"plots/{name}": chart({variant: pd.read_csv(BytesIO(content)).to_dict("records")}).encode()
+        f"plots/{name}": chart({model: pd.read_csv(BytesIO(content)).to_dict("records")}).encode()
         for name, (chart, table) in PLOTS.items()
-        if (content := tables[table])
+        if (content := files.get(f"tables/{table}"))
     }
 
 
-def find_or_make(store: Store, record: Record) -> str:
-    """The id of the one run of this training; twins, and what crashes left, are deleted."""
+def find_or_make(store: Store, record: RunRecord) -> str:
+    """Return the id of this training's run; delete duplicates and what crashes left."""
     inputs, weights_sha256 = record.tags["inputs"], record.tags["weights_sha256"]
     store.clear_unfinished(inputs)
     found = [run.info.run_id for run in finished(store.runs(inputs), weights_sha256)]
@@ -109,18 +107,19 @@ def find_or_make(store: Store, record: Record) -> str:
     return run.info.run_id
 
 
-def complete(store: Store, run_id: str, record: Record) -> None:
-    """Log what the run lacks; what it has is not logged twice. Then it is finished."""
+def complete(store: Store, run_id: str, record: RunRecord) -> None:
+    """Log what the run lacks, nothing twice, and finish it."""
     run = store.client.get_run(run_id)
     log_params(store, run_id, record.params)
     log_points(store, run_id, [*_missing_epochs(store, run_id, record.curves)])
     changed = {n: v for n, v in record.metrics.items() if run.data.metrics.get(n) != v}
     log_metrics(store, run_id, changed, 0)
     for kind, artifacts in record.artifacts.items():
-        tag, fingerprint = f"{kind}_sha256", _fingerprint(artifacts | DRAWN_BY)
+        tag, fingerprint = f"{kind}_sha256", _fingerprint(artifacts)
         if run.data.tags.get(tag) != fingerprint:
-            _upload(store, run_id, artifacts | _plots(record.name, artifacts))
+            _upload(store, run_id, artifacts)
             store.client.set_tag(run_id, tag, fingerprint)
+    _upload(store, run_id, _plots(record))
     for name, value in record.tags.items():
         if name not in run.data.tags or (name in LATEST and run.data.tags[name] != value):
             store.client.set_tag(run_id, name, value)

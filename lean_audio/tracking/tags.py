@@ -4,11 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from lean_audio.config.params import Params
 from lean_audio.files import read_json
@@ -17,42 +13,28 @@ from lean_audio.notices import notices
 RESULTS = (":!dvc.lock", ":!metrics", ":!report", ":!params.yaml")
 
 
-def training_inputs(params: Params, variant: str) -> str:
-    """SHA-256 of a training's settings and of its data's hashes in dvc.lock."""
-    paths = params.paths
-    data = _locked([paths.clips, paths.audio, paths.embeddings])
-    settings = {
-        "dataset": params.dataset,
-        "seed": params.seed,
-        "variant": [variant, params.model(variant).model_dump()],
-        "train": params.recipe(variant).model_dump(),
-    }
-    return hashlib.sha256(json.dumps([settings, data], sort_keys=True).encode()).hexdigest()
+def run_name(model: str, seed: int) -> str:
+    """Name a run as its stage and its files are named."""
+    return f"{model}-{seed}"
 
 
-def _locked(paths: list[Path]) -> dict[str, str | None]:
-    """path -> its hash as an output in dvc.lock."""
-    lock = Path("dvc.lock")
-    hashes = _output_hashes(lock.read_text()) if lock.is_file() else {}
-    return {str(path): hashes.get(str(path)) for path in paths}
+def training_inputs(params: Params, model: str, seed: int, provenance: dict[str, Any]) -> str:
+    """Hash what determines a training: dataset, model, seed, settings, and the data it uses."""
+    data = [provenance["data_sha256"][split] for split in ("train", "val")]
+    content = [params.dataset, model, seed, params.settings_sha256(model), data]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-@cache  # half a second to parse, and asked for once a run
-def _output_hashes(lock: str) -> dict[str, str]:
-    stages = YAML(typ="safe").load(lock)["stages"]
-    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
-
-
-def run_tags(params: Params, variant: str) -> dict[str, str]:
-    """What a run says of itself from its first moment on."""
+def run_tags(params: Params, model: str, seed: int) -> dict[str, str]:
+    """Return what a run says of itself from the start."""
     provenance = read_json(params.paths.metrics / "provenance.json")
     yamnet = provenance["yamnet"]
     return {
-        "variant": variant,
+        "variant": model,
         "dataset": params.dataset,
         "dataset_kind": "synthetic" if params.synthetic else "recorded",
-        "seed": str(params.seed),
-        "inputs": training_inputs(params, variant),
+        "seed": str(seed),
+        "inputs": training_inputs(params, model, seed, provenance),
         "yamnet": f"{yamnet['source']}: {yamnet['handle']}",
         "yamnet_trained": str(yamnet["trained"]).lower(),
         "yamnet_weights_sha256": yamnet["weights_sha256"],
@@ -63,11 +45,11 @@ def run_tags(params: Params, variant: str) -> dict[str, str]:
 
 
 def _commit() -> dict[str, str]:
-    """git_dirty: whether code differs from the commit; params.yaml and results do not count."""
+    """Return the commit, and whether code differs from it; params.yaml and results do not count."""
     unknown = {"git_commit": "none", "git_dirty": "true"}
     try:
         from git import InvalidGitRepositoryError, Repo
-    except ImportError:  # there is no git
+    except ImportError:  # git is not installed
         return unknown
     try:
         repository = Repo(search_parent_directories=True)
@@ -82,17 +64,17 @@ def _commit() -> dict[str, str]:
     }
 
 
-def run_params(params: Params, variant: str) -> dict[str, str]:
-    """Flat: every setting that a training rests on; MLflow takes a param once."""
+def run_params(params: Params, model: str, seed: int) -> dict[str, str]:
+    """Flatten every setting that a training rests on; MLflow accepts a param only once."""
     sections = {
         "dataset": params.dataset,
-        "seed": params.seed,
+        "seed": seed,
         "datasets": {params.dataset: getattr(params.datasets, params.dataset).model_dump()},
         "yamnet": params.yamnet.model_dump(),
         "prepare": params.prepare.model_dump(),
         "embed": params.embed.model_dump(),
-        "variant": {"name": variant, **params.model(variant).model_dump()},
-        "train": params.recipe(variant).model_dump(),
+        "variant": {"name": model, **params.model(model).network.model_dump()},
+        "train": params.recipe(model).model_dump(),
     }
     return dict(_flat(sections))
 

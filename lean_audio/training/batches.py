@@ -1,4 +1,4 @@
-"""Batches streamed from disk: embeddings, waveforms and targets of one split's chunks."""
+"""Batches streamed from disk: features, waveforms and targets of one split's chunks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import keras
 import numpy as np
 
 from lean_audio.audio.decode import to_float
+from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.features.cache import Embeddings
 from lean_audio.features.chunks import Chunks, open_chunks
-
-WAVEFORM = "waveform"  # the input that is the chunk itself
+from lean_audio.model import WAVEFORM
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Examples:
     embeddings: Embeddings
 
     def inputs(self, rows: np.ndarray, names: Iterable[str]) -> dict[str, np.ndarray]:
-        """What a model with inputs of these names hears.
+        """Return the model inputs of these names for some chunks.
 
         waveform: (rows, 16000) in [-1, 1); any other: (rows, width), a feature of the backbone.
         """
@@ -34,17 +34,17 @@ class Examples:
         }
 
 
-def open_examples(
-    audio: Path, embeddings: Path, split: str, vocabulary: tuple[str, ...]
-) -> Examples:
-    return Examples(open_chunks(audio, split, vocabulary), Embeddings(embeddings, split))
+def open_examples(audio: Path, embeddings: Path, split: str) -> Examples:
+    """Open one split of a dataset's samples and features."""
+    folder = SPLIT_FOLDERS[split]
+    return Examples(open_chunks(audio / folder), Embeddings(embeddings / folder))
 
 
 class ShuffledBatches(keras.utils.PyDataset):
     """Training batches; the order of an epoch depends on the seed and the epoch alone.
 
-    mixup: above 0, every chunk is mixed with another of its batch, inputs and targets alike, by a
-    share drawn from Beta(mixup, mixup) (Zhang et al., 2018).
+    mixup: above 0, every chunk is mixed with another one of its batch, inputs and targets alike,
+    with a weight drawn from Beta(mixup, mixup) (Zhang et al., 2018).
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ShuffledBatches(keras.utils.PyDataset):
         return self.order[index * self.batch_size : (index + 1) * self.batch_size]
 
     def read(self, rows: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Inputs and targets (rows, classes)."""
+        """Read inputs and targets (rows, classes), mixed if asked for."""
         inputs, targets = (
             self.examples.inputs(rows, self.inputs),
             self.examples.chunks.targets(rows),
@@ -84,11 +84,11 @@ class ShuffledBatches(keras.utils.PyDataset):
         if not self.mixup:
             return inputs, targets
         rng = np.random.default_rng([self.seed, self.epoch, *rows.tolist()])
-        shares = rng.beta(self.mixup, self.mixup, (len(rows), 1)).astype(np.float32)
+        weights = rng.beta(self.mixup, self.mixup, (len(rows), 1)).astype(np.float32)
         others = rng.permutation(len(rows))
 
         def mixed(values: np.ndarray) -> np.ndarray:
-            return shares * values + (1 - shares) * values[others]
+            return weights * values + (1 - weights) * values[others]
 
         return {name: mixed(values) for name, values in inputs.items()}, mixed(targets)
 

@@ -1,4 +1,4 @@
-"""Train one variant on cached embeddings (paper, III-F)."""
+"""Train one model on cached features (paper, III-F)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +13,8 @@ import pandas as pd
 
 from lean_audio.backbones.base import Backbone, load_provenance
 from lean_audio.backbones.weights import load_pretrained
-from lean_audio.config.schema import Train, Variant
+from lean_audio.config.schema import Network, StrategyName, Train
 from lean_audio.errors import LeanError
-from lean_audio.files import whole
 from lean_audio.metrics.average_precision import mean_average_precision
 from lean_audio.model import backbone_of, build_head, count_parameters
 from lean_audio.training.batches import Examples, ShuffledBatches
@@ -28,17 +27,18 @@ from lean_audio.training.strategy import (
     scope,
 )
 
-# The loss is a mean over chunks and classes, whose gradients float16 would round to 0. Times the
-# classes and the root of the batch, a chunk's lie as far above that as their sums below overflow.
+# The loss is a mean over chunks and classes; in float16 its gradients would round to 0. Scaled by
+# the classes and the square root of the batch size they are as far from that as from overflow.
 LOSS_SCALE = 8.0
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """model: with the weights of the best epoch; history: one row an epoch, from 1.
+    """A finished training.
 
-    replicas: on how many devices each batch was shared out; parameters: of the whole network,
-    backbone included.
+    model: with the weights of the best epoch; history: one row per epoch, counted from 1; replicas:
+    number of devices that each batch was split over; parameters: of the whole network, backbone
+    included.
     """
 
     model: keras.Model
@@ -52,32 +52,32 @@ class TrainingRun:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """backend: Keras's. Each draws other random numbers, and rounds in its own way."""
+        """What the record of the training says of it.
+
+        backend: Keras's, as backends draw different random numbers and round differently.
+        """
         return {
             "best_epoch": self.best_epoch,
+            "val_mAP": float(self.history["val_mAP"].max()),
             "parameters": self.parameters,
             "replicas": self.replicas,
             "backend": keras.backend.backend(),
         }
 
-    def save_weights(self, path: Path) -> None:
-        with whole(path) as temporary:
-            self.model.save_weights(temporary)
-
 
 class BestEpoch(keras.callbacks.Callback):
-    """After each epoch, score the validation clips; at the end, go back to the best epoch.
+    """After each epoch, score the validation clips; at the end, restore the best epoch's weights.
 
-    val_mAP is the PR-AUC over classes (macro) of clip scores: what the evaluation measures.
-    val_loss is the cross-entropy of clip scores; the training loss is that of chunks.
+    val_mAP is the macro PR-AUC of clip scores, which the evaluation measures; val_loss is the
+    cross-entropy of clip scores, while the training loss is that of chunks.
 
-    head: gets the weights of each epoch and is what is scored, in float32 on one device: the same
-    on every host. It may be the trained model itself.
+    head: receives the weights of each epoch and is scored in float32 on one device, so that every
+    host computes the same. It may be the trained model itself.
     """
 
-    def __init__(self, head: keras.Model, examples: Examples, batch_size: int):
+    def __init__(self, head: keras.Model, examples: Examples):
         super().__init__()
-        self.head, self.examples, self.batch_size = head, examples, batch_size
+        self.head, self.examples = head, examples
         self.best_map, self.best_weights = -np.inf, []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
@@ -86,7 +86,7 @@ class BestEpoch(keras.callbacks.Callback):
         targets = self.examples.chunks.clip_targets
         if (trained := self.model) is not self.head:
             self.head.set_weights(trained.get_weights())
-        scores = score_clips(self.head, self.examples, self.batch_size)
+        scores = score_clips(self.head, self.examples)
         if not np.isfinite(scores).all():
             _diverged(epoch, "scores are not finite")
         val_map = mean_average_precision(targets, scores)
@@ -107,82 +107,102 @@ def _diverged(epoch: int, what: str) -> NoReturn:
 
 
 def train(
-    variant: Variant,
+    network: Network,
     training: Examples,
     validation: Examples,
-    settings: Train,
+    recipe: Train,
     backbone: Backbone,
-    pretrained: Path,
+    weights: Path,
     *,
     seed: int,
-    score_batch_size: int,
+    strategy: StrategyName = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> TrainingRun:
-    """Adam on binary cross-entropy; keeps the epoch with the best validation PR-AUC.
+    """Train with Adam on binary cross-entropy; keep the epoch with the best validation PR-AUC.
 
-    settings.batch_size is of all devices together. pretrained: folder of the backbone's weights.
-    Raises LeanError when no validation clip has a label, when the loss is not finite, or when the
-    devices of settings.strategy are not there.
+    Parameters
+    ----------
+    network
+        The layers of the model.
+    training, validation
+        Splits to train on and to choose the best epoch by.
+    recipe
+        Epochs, rates and so on; batch_size is that of all devices together.
+    backbone
+        The network below the head.
+    weights
+        Directory of its pretrained weights and their provenance.
+    seed
+        Of initial weights, batch order, dropout and mixup.
+    strategy
+        Devices to train on.
+    callbacks
+        Called after each epoch, with its val_mAP and val_loss among the logs.
+
+    Raises
+    ------
+    LeanError
+        If no validation clip has a label, the loss is not finite, or the devices of `strategy`
+        do not exist.
     """
     if not validation.chunks.clip_targets.any():
-        raise LeanError("split val: no clip has a label, so no epoch can be called the best")
-    strategy = open_strategy(settings.strategy)  # before anything else is computed
+        raise LeanError("split val has no labelled clip; cannot select the best epoch")
+    devices = open_strategy(strategy)  # before anything else is computed
     make_deterministic(seed)
-    head = build_head(variant, len(training.chunks.vocabulary), backbone)
-    parameters = count_parameters(variant, head, load_provenance(pretrained).parameters)
-    if variant.backbone == "finetuned":
-        backbone_of(head).set_weights(load_pretrained(backbone, pretrained).get_weights())
-    batches = ShuffledBatches(training, settings.batch_size, seed, head.input, settings.mixup)
-    steps = len(batches) * settings.epochs
-    model = trainee(
-        head, partial(build_head, variant, backbone=backbone), settings, strategy, steps
-    )
-    best = BestEpoch(head, validation, score_batch_size)
-    logs = fit(strategy, model, batches, settings.epochs, [best, *callbacks])
-    return TrainingRun(head, _history(logs), count_replicas(strategy), parameters)
+    head = build_head(network, len(training.chunks.vocabulary), backbone)
+    parameters = count_parameters(network, head, load_provenance(weights).parameters)
+    if network.backbone == "finetuned":
+        backbone_of(head).set_weights(load_pretrained(backbone, weights).get_weights())
+    batches = ShuffledBatches(training, recipe.batch_size, seed, head.input, recipe.mixup)
+    steps = len(batches) * recipe.epochs
+    build = partial(build_head, network, backbone=backbone)
+    model = compiled_model(head, build, recipe, devices, steps)
+    best = BestEpoch(head, validation)
+    logs = fit(devices, model, batches, recipe.epochs, [best, *callbacks])
+    return TrainingRun(head, _history(logs), count_replicas(devices), parameters)
 
 
-def trainee(
+def compiled_model(
     head: keras.Model,
     build: Callable[[int], keras.Model],
-    settings: Train,
+    recipe: Train,
     strategy: Any | None,
     steps: int,
 ) -> keras.Model:
-    """What is trained, compiled: the head, or its copy on several devices or in 16 bits.
+    """Compile the model to train: the head, or its copy on several devices or in 16 bits.
 
-    build: makes a head for so many classes; steps: of the whole training.
+    build: builds a head for a number of classes; steps: of the whole training.
     """
     classes = head.output.shape[-1]
-    with scope(strategy), precision(settings.mixed_precision):
+    with scope(strategy), precision(recipe.mixed_precision):
         model = head
-        if strategy is not None or settings.mixed_precision:
+        if strategy is not None or recipe.mixed_precision:
             model = build(classes)
             model.set_weights(head.get_weights())
-        scale = LOSS_SCALE * classes * settings.batch_size**0.5
-        optimizer = _optimizer(settings, steps, scale if settings.mixed_precision else None)
-        loss = keras.losses.BinaryCrossentropy(label_smoothing=settings.label_smoothing)
+        scale = LOSS_SCALE * classes * recipe.batch_size**0.5
+        optimizer = _optimizer(recipe, steps, scale if recipe.mixed_precision else None)
+        loss = keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing)
         model.compile(optimizer, loss, auto_scale_loss=False)
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the first step twice
     return model
 
 
-def _optimizer(settings: Train, steps: int, loss_scale: float | None) -> keras.Optimizer:
-    rate = settings.learning_rate
-    if settings.schedule == "cosine":  # from the rate down to 0
+def _optimizer(recipe: Train, steps: int, loss_scale: float | None) -> keras.Optimizer:
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":  # from the rate down to 0
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    if settings.weight_decay:
+    if recipe.weight_decay:
         return keras.optimizers.AdamW(
-            rate, weight_decay=settings.weight_decay, loss_scale_factor=loss_scale
+            rate, weight_decay=recipe.weight_decay, loss_scale_factor=loss_scale
         )
     return keras.optimizers.Adam(rate, loss_scale_factor=loss_scale)
 
 
 @contextmanager
 def precision(mixed: bool) -> Iterator[None]:
-    """Layers made inside compute in float16 if `mixed`; their weights are float32 either way.
+    """Let layers built inside compute in float16 if `mixed`; their weights stay float32.
 
-    float16 and not bfloat16: every tensor core has it, and nothing here leaves its range.
+    float16 rather than bfloat16: every tensor core has it, and nothing here leaves its range.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16" if mixed else before)

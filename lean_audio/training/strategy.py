@@ -1,6 +1,6 @@
-"""On which devices a head is trained: one, all GPUs of a machine, or those of several machines.
+"""Devices that a head is trained on: one, all GPUs of a machine, or those of several machines.
 
-The one place where training knows TensorFlow; nothing of it is imported under another backend.
+The only place where training depends on TensorFlow, which is not imported under another backend.
 """
 
 import json
@@ -22,23 +22,23 @@ EXAMPLE = (
 
 
 def open_strategy(name: str) -> Any | None:
-    """A tf.distribute.Strategy; None for one device, which leaves all to the backend.
+    """Return a tf.distribute.Strategy; None for one device, which is left to the backend.
 
-    To be called before anything is computed: several machines cannot be joined later.
+    Call it before anything is computed: several machines cannot be joined later.
     Raises LeanError for several devices where there are none, under another backend, or for auto
     where TF_CONFIG names other hosts.
     """
     tensorflow = keras.backend.backend() == "tensorflow"
     if name == "auto" and (tasks := _count_tasks()) > 1:
         raise LeanError(
-            f"train.strategy: 'auto' trains on this machine alone, but TF_CONFIG names {tasks} "
-            "tasks; set train.strategy to multiworker, or unset TF_CONFIG"
+            f"compute.strategy: 'auto' trains on this machine alone, but TF_CONFIG names {tasks} "
+            "tasks; set compute.strategy to multiworker, or unset TF_CONFIG"
         )
     if name == "single" or (name == "auto" and not (tensorflow and _gpus() > 1)):
         return None
     if not tensorflow:
         raise LeanError(
-            f"train.strategy: {name!r} needs the TensorFlow backend and KERAS_BACKEND is "
+            f"compute.strategy: {name!r} needs the TensorFlow backend and KERAS_BACKEND is "
             f"{keras.backend.backend()!r}; it allows auto and single"
         )
     return _join_workers() if name == "multiworker" else _mirror()
@@ -56,7 +56,7 @@ def _mirror() -> Any:
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) < 2:
         raise LeanError(
-            f"train.strategy: 'mirrored' needs two GPUs or more and this machine has {_gpus()}; "
+            f"compute.strategy: 'mirrored' needs two GPUs or more and this machine has {_gpus()}; "
             "auto and single do with any number"
         )
     return tf.distribute.MirroredStrategy([device.name for device in devices])
@@ -70,7 +70,7 @@ def _join_workers() -> Any:
 
 
 def is_chief(name: str) -> bool:
-    """Whether this process writes what the training leaves: all do, but for one of several workers.
+    """Return whether this process writes the training's outputs; of several workers one does.
 
     Raises LeanError for multiworker without a TF_CONFIG that says which worker this is.
     """
@@ -90,13 +90,13 @@ def _read_task() -> tuple[dict[str, list[str]], str, int]:
         if kind in ("chief", "worker") and 0 <= index < len(cluster[kind]):
             return cluster, kind, index
     raise LeanError(
-        f"train.strategy: 'multiworker' reads TF_CONFIG, which is {text!r}; "
+        f"compute.strategy: 'multiworker' reads TF_CONFIG, which is {text!r}; "
         f"set it on every host, with its own index, as in {EXAMPLE}"
     )
 
 
 def _count_tasks() -> int:
-    """Of TF_CONFIG's cluster that train; 0 without one."""
+    """Count the tasks of TF_CONFIG's cluster that train; 0 without a cluster."""
     with suppress(ValueError, KeyError, TypeError, AttributeError):  # not a cluster's
         cluster = json.loads(os.environ.get("TF_CONFIG", ""))["cluster"]
         return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
@@ -108,14 +108,14 @@ def count_replicas(strategy: Any | None) -> int:
 
 
 def scope(strategy: Any | None) -> AbstractContextManager:
-    """Where the model and its optimizer are made."""
+    """Return the context in which the model and its optimizer must be built."""
     return nullcontext() if strategy is None else strategy.scope()
 
 
 def make_deterministic(seed: int) -> None:
-    """Seed every generator and, under TensorFlow, choose the kernels that repeat themselves.
+    """Seed every generator and, under TensorFlow, choose deterministic kernels.
 
-    Also forgets the models built before, whose number would show in the names in a weights file.
+    Also forgets earlier models, whose number would show in the names in a weights file.
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
@@ -132,7 +132,7 @@ def fit(
     epochs: int,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> dict[str, list[float]]:
-    """Train a compiled model; returns what the callbacks logged, name -> one number an epoch."""
+    """Train a compiled model; return its logs: name -> one number per epoch (means over chunks)."""
     if strategy is None:
         calls = [EpochNumbers(batches), *callbacks]
         return model.fit(batches, epochs=epochs, shuffle=False, verbose=2, callbacks=calls).history
@@ -140,7 +140,7 @@ def fit(
 
 
 class EpochNumbers(keras.callbacks.Callback):
-    """The same order of batches under every backend: JAX's trainer begins the first epoch twice."""
+    """Keeps the batch order the same under every backend: JAX begins the first epoch twice."""
 
     def __init__(self, batches: ShuffledBatches):
         super().__init__()
@@ -151,9 +151,10 @@ class EpochNumbers(keras.callbacks.Callback):
 
 
 def _fit_replicas(strategy, model, batches, epochs, callbacks) -> dict[str, list[float]]:
-    """Keras's own fit cannot train on several hosts: it averages scalars over their first axis.
+    """Train on several replicas with a loop of our own.
 
-    It also takes the mean of each replica's mean, which is not that of a batch split unevenly.
+    Keras's fit cannot train on several hosts, as it averages scalars over their first axis; it
+    also takes the mean of the replicas' means, which is wrong for a batch that is split unevenly.
     """
     history = keras.callbacks.History()
     calls = keras.callbacks.CallbackList(
@@ -175,43 +176,43 @@ def _fit_replicas(strategy, model, batches, epochs, callbacks) -> dict[str, list
 
 
 def _run_epoch(strategy, step, batches: ShuffledBatches, calls) -> float:
-    """The mean loss of the epoch's chunks."""
+    """Train one epoch and return the mean loss of its chunks."""
     losses = []
-    for index, shares in enumerate(_ahead(strategy, batches)):
+    for index, parts in enumerate(_ahead(strategy, batches)):
         calls.on_train_batch_begin(index)
-        losses.append(step(*shares))
+        losses.append(step(*parts))
         calls.on_train_batch_end(index)
     chunks = [len(batches.rows(index)) for index in range(len(batches))]
     return float(np.average([float(loss) for loss in losses], weights=chunks))
 
 
 def _ahead(strategy, batches: ShuffledBatches) -> Iterator[Any]:
-    """The shares of each batch, the next of which is read while one is trained on."""
+    """Yield the parts of each batch, reading the next one during a step."""
     with ThreadPoolExecutor(1) as reader:
-        coming = [reader.submit(_shares, strategy, batches, 0)]
+        coming = [reader.submit(_parts, strategy, batches, 0)]
         for index in range(1, len(batches) + 1):
             if index < len(batches):
-                coming.append(reader.submit(_shares, strategy, batches, index))
+                coming.append(reader.submit(_parts, strategy, batches, index))
             yield coming.pop(0).result()
 
 
-def _shares(strategy, batches: ShuffledBatches, index: int) -> tuple[Any, Any, Any]:
-    """Inputs, targets and weights of this host's replicas; the other hosts' are not read."""
-    shares = split_rows(batches.rows(index), strategy.num_replicas_in_sync)
+def _parts(strategy, batches: ShuffledBatches, index: int) -> tuple[Any, Any, Any]:
+    """Read inputs, targets and weights of this host's replicas, and of no other host's."""
+    parts = split_rows(batches.rows(index), strategy.num_replicas_in_sync)
 
-    def share(context) -> tuple[Any, Any, Any]:
-        rows, weights = shares[context.replica_id_in_sync_group]
+    def part(context) -> tuple[Any, Any, Any]:
+        rows, weights = parts[context.replica_id_in_sync_group]
         inputs, targets = batches.read(rows)
         tensors = {name: keras.ops.convert_to_tensor(value) for name, value in inputs.items()}
         return tensors, keras.ops.convert_to_tensor(targets), keras.ops.convert_to_tensor(weights)
 
-    return strategy.experimental_distribute_values_from_function(share)
+    return strategy.experimental_distribute_values_from_function(part)
 
 
 def split_rows(rows: np.ndarray, replicas: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(rows, weights) of each replica, equally many; the weights of a batch add up to 1.
+    """Split a batch into equal parts: (rows, weights) per replica; all weights add up to 1.
 
-    A batch that does not divide is filled with rows of weight 0, lest a replica has none.
+    A batch that does not divide evenly is padded with rows of weight 0, so no replica is empty.
     """
     filled = np.resize(rows, -(-len(rows) // replicas) * replicas)
     weights = (np.arange(len(filled)) < len(rows)).astype(np.float32) / np.float32(len(rows))
@@ -220,7 +221,7 @@ def split_rows(rows: np.ndarray, replicas: int) -> list[tuple[np.ndarray, np.nda
 
 
 def _replicated_step(strategy, model: keras.Model):
-    """One step of the optimizer on every replica, from the shares of a batch to its mean loss.
+    """Build one optimizer step on every replica, from the parts of a batch to its mean loss.
 
     The optimizer must have been built.
     """
@@ -240,8 +241,8 @@ def _replicated_step(strategy, model: keras.Model):
         return loss
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def step(*shares):
-        losses = strategy.run(on_replica, args=shares)
+    def step(*parts):
+        losses = strategy.run(on_replica, args=parts)
         return strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
     return step

@@ -1,7 +1,7 @@
-"""The demo set: synthetic sounds in FSD50K's folder layout, the same bytes on every run.
+"""Generate the demo dataset: synthetic sounds in FSD50K layout, the same bytes on every run.
 
-Each clip is planned and rendered from its own random streams, derived from (seed, clip number),
-so no clip depends on the order in which the others are made.
+Each clip is planned and rendered with its own random streams, derived from the seed and the clip's
+number, so no clip depends on the order in which clips are generated.
 """
 
 import csv
@@ -22,10 +22,11 @@ from lean_audio.errors import LeanError
 
 Choice = TypeVar("Choice")
 
-MINIMUM_CLIPS = 60  # two of each leaf, one in train and one in eval, and a few in val
+SEED = 1
+MINIMUM_CLIPS = 60  # two per leaf label, one in train and one in eval, and a few in val
 
-# The first, second, ... clip of every leaf goes here: two of 14 to train, one to val. Few, two
-# batches of chunks an epoch, so that the variants are done in minutes.
+# Splits of the first, second, ... clip of every leaf label: of 14 clips, two are for training and
+# one is for validation. An epoch then has two batches, so all variants train in minutes.
 SPLIT_CYCLE = ("train", "eval", "val", *4 * ("eval",), "train", *6 * ("eval",))
 
 SHORTEST_S, LONGEST_S = 0.3, 6.0
@@ -35,8 +36,8 @@ SAMPLE_RATES_HZ = MappingProxyType(
 )
 CHANNELS = MappingProxyType({1: 0.75, 2: 0.25})
 
-# (extension, container, subtype). Left out: float WAV, whose header holds the time of writing,
-# and Ogg, whose stream number is random.
+# (extension, container, subtype). Float WAV is left out because its header holds the time of
+# writing, Ogg because its stream number is random.
 FORMATS = MappingProxyType(
     {
         ("wav", "WAV", "PCM_16"): 0.37,
@@ -52,7 +53,7 @@ FORMATS = MappingProxyType(
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """All that is decided about a clip before any sound is made."""
+    """Everything that is decided about a clip before its sound is rendered."""
 
     number: int
     split: str
@@ -65,8 +66,11 @@ class ClipPlan:
     subtype: str
 
 
-def generate(root: Path, *, clips: int, seed: int) -> None:
-    """Write the whole set to `root`, replacing what is there; `root` is whole or untouched."""
+def generate(root: Path, *, clips: int, seed: int = SEED) -> None:
+    """Write the dataset to `root`, replacing what is there; on failure `root` is unchanged.
+
+    Raises LeanError if there are fewer clips than MINIMUM_CLIPS.
+    """
     plans = plan_clips(clips, seed)
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.") as temporary:
@@ -79,11 +83,11 @@ def generate(root: Path, *, clips: int, seed: int) -> None:
 
 
 def plan_clips(clips: int, seed: int) -> list[ClipPlan]:
-    """Leaves round-robin over a shuffled list, so that splits share them evenly."""
+    """Assign leaf labels round-robin from a shuffled list, so every split has all of them."""
     if clips < MINIMUM_CLIPS:
         raise LeanError(
             f"the demo set cannot have {clips} clips: it needs at least {MINIMUM_CLIPS}, "
-            f"so that each of its {len(SOUNDS)} sounds is heard in train and in eval"
+            f"so that each of its {len(SOUNDS)} sounds occurs in train and in eval"
         )
     if seed < 0:
         raise LeanError(f"the demo set's seed is {seed}: it must be 0 or more")
@@ -121,7 +125,7 @@ def _draw(rng: np.random.Generator, weights: Mapping[Choice, float]) -> Choice:
 
 
 def render_clip(plan: ClipPlan, seed: int) -> np.ndarray:
-    """The clip's samples within (-1, 1), shape (n, channels)."""
+    """Render a clip: samples within (-1, 1), (n, channels)."""
     rng = _make_rng(seed, plan.number, "sound")
     mix = np.sum([_render_source(rng, plan, leaf) for leaf in plan.leaves], axis=0)
     mix = mix / np.abs(mix).max() + _render_background(rng, mix.shape)
@@ -130,12 +134,12 @@ def render_clip(plan: ClipPlan, seed: int) -> np.ndarray:
 
 
 def _draw_duration_s(rng: np.random.Generator) -> float:
-    """From 0.3 to 6 s, half of the clips under 0.44 s: short ones keep the demo quick to train."""
+    """Draw 0.3 to 6 s, half of them below 0.44 s: short clips keep training quick."""
     return float(SHORTEST_S * (LONGEST_S / SHORTEST_S) ** rng.uniform() ** 3)
 
 
 def _render_source(rng: np.random.Generator, plan: ClipPlan, leaf: str) -> np.ndarray:
-    """One source at a random onset, level and place, silence before it: (n, channels)."""
+    """Render one source at a random onset, level and pan, (n, channels)."""
     onset_s = rng.uniform(0, 0.4) * (plan.duration_s - SHORTEST_S)
     sound = SOUNDS[leaf](rng, plan.duration_s - onset_s, plan.sample_rate_hz)
     gain = 10 ** (rng.uniform(-10, 0) / 20) / np.abs(sound).max()
@@ -148,14 +152,14 @@ def _render_source(rng: np.random.Generator, plan: ClipPlan, leaf: str) -> np.nd
 
 
 def _render_background(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Soft noise, darker than white, 38 to 65 dB below the loudest sample."""
+    """Render soft noise, darker than white, 38 to 65 dB below the loudest sample."""
     rms = 10 ** (rng.uniform(-65, -38) / 20)
     noise = signal.lfilter([1.0], [1.0, -rng.uniform(0.3, 0.9)], rng.standard_normal(shape), axis=0)
     return rms * noise / np.sqrt(np.mean(noise**2))
 
 
 def label_clip(plan: ClipPlan, labels: Mapping[str, Label]) -> tuple[str, ...]:
-    """The clip's leaves, then the ancestors of each, none twice."""
+    """Return the clip's leaf labels, then the ancestors of each, without repetition."""
     ancestors = [name for leaf in plan.leaves for name in labels[leaf].ancestors]
     return tuple(dict.fromkeys((*plan.leaves, *ancestors)))
 

@@ -1,4 +1,4 @@
-"""Synthetic musical instruments: (rng, duration in s, rate in Hz) -> samples of shape (n,)."""
+"""Synthesize musical instruments: (rng, duration in s, rate in Hz) -> samples of shape (n,)."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def transpose(frequency_hz: float, semitones: float) -> float:
 
 
 def acoustic_guitar(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Broken chords on plucked strings, through the body's resonance."""
+    """Synthesize broken chords on plucked strings, filtered by the body's resonance."""
     root_hz = rng.uniform(95, 190)
     chord = MAJOR if rng.random() < 0.5 else MINOR
     t60_s = rng.uniform(1.5, 3.5)
@@ -39,7 +39,7 @@ def acoustic_guitar(rng: np.random.Generator, duration_s: float, sample_rate_hz:
 
 
 def harp(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Runs up and down a pentatonic scale on soft, ringing strings."""
+    """Synthesize runs up or down a pentatonic scale on soft, ringing strings."""
     root_hz = rng.uniform(260, 440)
     step = int(rng.choice((-1, 1)))
     offset = int(rng.integers(len(PENTATONIC)))
@@ -61,7 +61,7 @@ def play_bars(
     root_hz: float,
     bar: tuple[tuple[float, float, float], ...],
 ) -> np.ndarray:
-    """A tune on tuned bars; `bar` holds each partial's (frequency ratio, gain, decay in s)."""
+    """Synthesize a tune on tuned bars; bar: (frequency ratio, gain, decay in s) of each partial."""
     starts_s = make_starts(rng, duration_s, rng.uniform(0.13, 0.35), 0.05)
 
     def note(index: int) -> np.ndarray:
@@ -73,19 +73,19 @@ def play_bars(
 
 
 def glockenspiel(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Steel bars: high and long, partials of a free bar (1 : 2.76 : 5.40)."""
+    """Synthesize steel bars: high, long notes with the partials of a free bar (1 : 2.76 : 5.40)."""
     bar = ((1.0, 1.0, rng.uniform(0.4, 0.9)), (2.756, 0.5, 0.25), (5.404, 0.25, 0.08))
     return play_bars(rng, duration_s, sample_rate_hz, rng.uniform(1000, 1600), bar)
 
 
 def marimba(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Wooden bars: short, the second partial tuned two octaves up (1 : 4 : 9.2)."""
+    """Synthesize wooden bars: short notes, the second partial two octaves up (1 : 4 : 9.2)."""
     bar = ((1.0, 1.0, rng.uniform(0.07, 0.16)), (3.93, 0.35, 0.04), (9.2, 0.15, 0.015))
     return play_bars(rng, duration_s, sample_rate_hz, rng.uniform(200, 480), bar)
 
 
 def organ(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """A held chord of pipes: stops at 1, 2, 3, 4, 6 and 8 times the key, with a tremulant."""
+    """Synthesize a held chord with a tremulant: pipes at 1, 2, 3, 4, 6 and 8 times each key."""
     times_s = make_times(duration_s, sample_rate_hz)
     root_hz = rng.uniform(110, 260)
     stops = np.zeros(8)
@@ -98,7 +98,7 @@ def organ(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> n
 
 
 def trumpet(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Single brassy notes with vibrato: strong harmonics up to a formant near 1.5 kHz."""
+    """Synthesize single brassy notes with vibrato: strong harmonics, a formant near 1.5 kHz."""
     root_hz, note_s = rng.uniform(240, 420), rng.uniform(0.18, 0.6)
     formant_hz = rng.uniform(1200, 1800)
     times_s = make_times(note_s, sample_rate_hz)
@@ -115,7 +115,7 @@ def trumpet(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) ->
 
 
 def snare_drum(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Hits of a tuned skin with rattling wires (broad noise) under it."""
+    """Synthesize hits on a tuned skin, with broadband noise for the rattling wires."""
     skin_hz, wires_s = rng.uniform(170, 260), rng.uniform(0.05, 0.14)
     fading = np.exp(-make_times(0.5, sample_rate_hz) / wires_s)
     skin = sum_damped([(skin_hz, 1.0, 0.05), (1.6 * skin_hz, 0.6, 0.03)], 0.5, sample_rate_hz)
@@ -130,7 +130,7 @@ def snare_drum(rng: np.random.Generator, duration_s: float, sample_rate_hz: int)
 
 
 def bass_drum(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Thuds whose pitch falls to 45-65 Hz within 50 ms."""
+    """Synthesize thuds whose pitch falls to 45-65 Hz within about 50 ms."""
     times_s = make_times(0.6, sample_rate_hz)
     pitch_hz = rng.uniform(45, 65) * (1 + rng.uniform(1, 2.5) * np.exp(-times_s / 0.03))
     thud = sum_harmonics(pitch_hz, (1.0, 0.15), sample_rate_hz)
@@ -140,7 +140,7 @@ def bass_drum(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) 
 
 
 def hi_hat(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Bursts of the highest noise the rate can carry, closed (short) and open (long)."""
+    """Synthesize bursts of high noise, three short ones (closed) for each long one (open)."""
     low_hz = rng.uniform(6000, 8000)
     closed_s, open_s = rng.uniform(0.015, 0.04), rng.uniform(0.1, 0.25)
     times_s = make_times(0.8, sample_rate_hz)
@@ -155,7 +155,7 @@ def hi_hat(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> 
 
 
 def gong(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Dense inharmonic partials; the high ones bloom after the stroke, the low ones stay."""
+    """Synthesize dense inharmonic partials: high ones bloom after the stroke, low ones last."""
     low_hz = rng.uniform(70, 140)
     ratios = np.sort(rng.uniform(1, 14, 30))
     partials = [(low_hz * ratio, ratio**-0.6, 3.5 / ratio**0.6) for ratio in (1.0, *ratios)]

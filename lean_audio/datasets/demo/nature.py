@@ -1,4 +1,4 @@
-"""Synthetic weather, water, animals and hands: (rng, duration in s, rate in Hz) -> shape (n,)."""
+"""Synthesize weather, water, animals and hands: (rng, duration in s, rate in Hz) -> shape (n,)."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from lean_audio.datasets.demo.synth import (
 
 
 def rain(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """A steady bright hiss made rough by thousands of single drops."""
+    """Synthesize a steady, bright hiss roughened by many single drops."""
     hiss = make_noise(rng, duration_s, sample_rate_hz)
     drops_per_s = rng.uniform(150, 600)
     falls = rng.random(len(hiss)) < drops_per_s / sample_rate_hz
@@ -25,7 +25,7 @@ def rain(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np
 
 
 def wind(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Low noise in slow gusts; a higher, whistling band swells with each gust."""
+    """Synthesize low noise in slow gusts; a higher, whistling band swells with each gust."""
     gusts = wander(rng, duration_s, sample_rate_hz, rng.uniform(0.6, 1.5))
     noise = make_noise(rng, duration_s, sample_rate_hz)
     low = filter_band(noise, 60, rng.uniform(200, 350), sample_rate_hz)
@@ -35,7 +35,7 @@ def wind(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np
 
 
 def thunder(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """A crack, then a rumble that rolls and dies away over seconds."""
+    """Synthesize a crack, then a rumble that rolls and dies away over seconds."""
     times_s = make_times(duration_s, sample_rate_hz)
     noise = make_noise(rng, duration_s, sample_rate_hz)
     crack = filter_band(noise, 150, 2500, sample_rate_hz) * np.exp(-times_s / 0.08)
@@ -45,7 +45,7 @@ def thunder(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) ->
 
 
 def waves(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Swells of surf: a dull wash that turns to bright foam at each crest."""
+    """Synthesize surf: a dull wash that turns to bright foam at each crest."""
     times_s = make_times(duration_s, sample_rate_hz)
     cycle = times_s / rng.uniform(2.0, 4.0) + rng.random()
     swell = (0.5 - 0.5 * np.cos(2 * np.pi * cycle)) ** 2
@@ -56,7 +56,7 @@ def waves(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> n
 
 
 def drip(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Single drops into water: the bubble's short tone rises as it closes."""
+    """Synthesize single drops into water, whose bubble's short tone rises in pitch."""
     times_s = make_times(0.2, sample_rate_hz)
     lowest_hz = rng.uniform(500, 900)
 
@@ -71,7 +71,7 @@ def drip(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np
 
 
 def bird_chirp(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """A phrase of whistled syllables, each gliding up, down, or both, with a fast trill."""
+    """Synthesize whistled syllables with a fast trill; each glides up, down, or both."""
     centre_hz = limit_frequency(rng.uniform(2600, 4800), sample_rate_hz) / 1.3
     syllable_s, trill_hz = rng.uniform(0.05, 0.16), rng.uniform(20, 60)
     position = np.linspace(-1, 1, len(make_times(syllable_s, sample_rate_hz)))
@@ -88,7 +88,7 @@ def bird_chirp(rng: np.random.Generator, duration_s: float, sample_rate_hz: int)
 
 
 def cricket(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """A pure high tone cut into pulses, 30-50 a second, in two to four chirps a second."""
+    """Synthesize a pure high tone in 30-50 pulses per second, two to four chirps per second."""
     times_s = make_times(duration_s, sample_rate_hz)
     tone_hz = limit_frequency(rng.uniform(3800, 5200), sample_rate_hz)
     pulses = np.clip(np.sin(2 * np.pi * rng.uniform(30, 50) * times_s), 0, None)
@@ -98,7 +98,7 @@ def cricket(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) ->
 
 
 def crow(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Hoarse caws: a falling voice, roughened by noise, loudest near 1.5 kHz."""
+    """Synthesize hoarse caws: a falling voice, roughened by noise, loudest near 1.5 kHz."""
     caw_s, voice_hz = rng.uniform(0.2, 0.4), rng.uniform(380, 560)
     fall = np.linspace(1.1, 0.85, len(make_times(caw_s, sample_rate_hz)))
     envelope = shape_note(caw_s, sample_rate_hz, 0.03, 0.1)
@@ -117,7 +117,7 @@ def crow(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np
 
 
 def clapping(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """One to four pairs of hands, each with its own tempo and colour."""
+    """Synthesize one to four pairs of clapping hands, each with its own tempo and timbre."""
     times_s = make_times(0.12, sample_rate_hz)
     mix = np.zeros(len(make_times(duration_s, sample_rate_hz)))
     for _ in range(int(rng.integers(1, 5))):

@@ -1,7 +1,7 @@
 """Building blocks of the synthetic sounds: tones, pulses, filtered noise, events in time.
 
-Signals are float64 arrays of shape (n,). Nothing is synthesized above `BAND_LIMIT` of the
-sampling rate, so no partial folds back at any rate from 8 kHz up.
+Signals are float64 arrays of shape (n,). Nothing is synthesized above `BAND_LIMIT` times the
+sampling rate, so nothing aliases at any rate from 8 kHz up.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ import numpy as np
 from scipy import signal, special
 
 BAND_LIMIT = 0.45  # highest frequency used, as a fraction of the sampling rate
-SILENT_AFTER_DECAYS = 8.0  # e^-8: a partial below -69 dB is not computed any further
+SILENT_AFTER_DECAYS = 8.0  # a partial is cut off once it is below e^-8, -69 dB
 
 
 def count_samples(duration_s: float, sample_rate_hz: int) -> int:
@@ -18,22 +18,22 @@ def count_samples(duration_s: float, sample_rate_hz: int) -> int:
 
 
 def make_times(duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Sample times in seconds, shape (round(duration_s * sample_rate_hz),)."""
+    """Return the sample times in seconds, (n,) with n = round(duration_s * sample_rate_hz)."""
     return np.arange(count_samples(duration_s, sample_rate_hz)) / sample_rate_hz
 
 
 def limit_frequency(frequency_hz: float, sample_rate_hz: int) -> float:
-    """The frequency, lowered where a low sampling rate could not carry the sound at all."""
+    """Lower a frequency to what the sampling rate can carry."""
     return min(frequency_hz, 0.93 * BAND_LIMIT * sample_rate_hz)
 
 
 def make_noise(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """White Gaussian noise of variance 1, shape (n,)."""
+    """Generate white Gaussian noise of variance 1, (n,)."""
     return rng.standard_normal(count_samples(duration_s, sample_rate_hz))
 
 
 def filter_band(samples: np.ndarray, low_hz: float, high_hz: float, rate_hz: int) -> np.ndarray:
-    """Second-order band-pass; the edges move down where the rate is too low for them."""
+    """Apply a second-order band-pass; its edges move down if the rate is too low for them."""
     high_hz = min(high_hz, BAND_LIMIT * rate_hz)
     low_hz = min(low_hz, 0.6 * high_hz)
     sos = signal.butter(2, (low_hz, high_hz), "bandpass", fs=rate_hz, output="sos")
@@ -43,7 +43,7 @@ def filter_band(samples: np.ndarray, low_hz: float, high_hz: float, rate_hz: int
 def wander(
     rng: np.random.Generator, duration_s: float, sample_rate_hz: int, changes_hz: float
 ) -> np.ndarray:
-    """A smooth random curve in [0, 1], shape (n,), with about `changes_hz` turns a second."""
+    """Generate a smooth random curve in [0, 1], (n,), with about `changes_hz` turns per second."""
     times_s = make_times(duration_s, sample_rate_hz)
     knots = rng.uniform(size=int(duration_s * changes_hz) + 3)
     position = times_s * changes_hz
@@ -55,7 +55,7 @@ def wander(
 def shape_note(
     duration_s: float, sample_rate_hz: int, attack_s: float, release_s: float
 ) -> np.ndarray:
-    """Envelope, shape (n,): linear attack, full level, linear release."""
+    """Generate an envelope, (n,): linear attack, full level, linear release."""
     times_s = make_times(duration_s, sample_rate_hz)
     rise = times_s / attack_s
     fall = (duration_s - times_s) / release_s
@@ -65,22 +65,22 @@ def shape_note(
 def sum_damped(
     partials: Iterable[tuple[float, float, float]], duration_s: float, sample_rate_hz: int
 ) -> np.ndarray:
-    """Sum of (frequency in Hz, gain, decay in s) sines that die away, shape (n,)."""
+    """Sum damped sines, each (frequency in Hz, gain, decay in s); result (n,)."""
     times_s = make_times(duration_s, sample_rate_hz)
     mix = np.zeros(len(times_s))
     for frequency_hz, gain, decay_s in partials:
         if frequency_hz >= BAND_LIMIT * sample_rate_hz:
             continue
-        heard_s = times_s[: int(SILENT_AFTER_DECAYS * decay_s * sample_rate_hz)]
-        ring = np.exp(-heard_s / decay_s) * np.sin(2 * np.pi * frequency_hz * heard_s)
-        mix[: len(heard_s)] += gain * ring
+        audible_s = times_s[: int(SILENT_AFTER_DECAYS * decay_s * sample_rate_hz)]
+        ring = np.exp(-audible_s / decay_s) * np.sin(2 * np.pi * frequency_hz * audible_s)
+        mix[: len(audible_s)] += gain * ring
     return mix
 
 
 def sum_harmonics(
     frequency_hz: np.ndarray, gains: Iterable[float], sample_rate_hz: int
 ) -> np.ndarray:
-    """Harmonics 1, 2, ... of a moving fundamental (Hz, shape (n,)); result shape (n,)."""
+    """Sum harmonics 1, 2, ... of a moving fundamental, (n,) in Hz; result (n,)."""
     phase = 2 * np.pi * np.cumsum(frequency_hz) / sample_rate_hz
     top_hz = BAND_LIMIT * sample_rate_hz
     mix = np.zeros(len(frequency_hz))
@@ -91,7 +91,7 @@ def sum_harmonics(
 
 
 def pulse_train(frequency_hz: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """Band-limited impulses at a moving rate (Hz, shape (n,)), every fourth one stronger."""
+    """Generate band-limited impulses at a moving rate, (n,) in Hz; every fourth is stronger."""
     phase = 2 * np.pi * np.cumsum(frequency_hz) / sample_rate_hz
     harmonics = int(BAND_LIMIT * sample_rate_hz / frequency_hz.max())
     return special.diric(phase, 2 * harmonics + 1) * (1 + 0.4 * np.cos(phase / 4))
@@ -100,15 +100,17 @@ def pulse_train(frequency_hz: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 def pluck(
     rng: np.random.Generator, frequency_hz: float, t60_s: float, duration_s: float, rate_hz: int
 ) -> np.ndarray:
-    """A Karplus-Strong string, shape (n,).
+    """Generate a Karplus-Strong string, (n,).
 
-    Every period is the one before it, averaged with itself shifted by one sample; this is a
-    product in the Fourier domain, so all periods are made at once instead of in a loop.
+    Each period is the previous one averaged with itself shifted by one sample. In the Fourier
+    domain this is a product, so all periods are computed at once instead of in a loop.
+
+    t60_s: time in which the string decays by 60 dB.
     """
     n = count_samples(duration_s, rate_hz)
     period = max(4, round(rate_hz / frequency_hz))
     spectrum = np.fft.rfft(rng.uniform(-1, 1, period))
-    spectrum[0] = 0.0  # no offset
+    spectrum[0] = 0.0  # no DC offset
     angle = np.pi * np.arange(len(spectrum)) / period
     gain = 10 ** (-3 * period / (rate_hz * t60_s)) * np.cos(angle[:-1])
     turns = np.arange(-(-n // period))[:, None]
@@ -120,7 +122,10 @@ def pluck(
 def make_starts(
     rng: np.random.Generator, duration_s: float, interval_s: float, jitter: float
 ) -> np.ndarray:
-    """Start times in s: the first within 40 ms, then every interval, moved by jitter * interval."""
+    """Return start times in s: the first within 40 ms, then one per interval.
+
+    jitter: largest shift of a start, as a fraction of the interval.
+    """
     starts_s = np.arange(rng.uniform(0, 0.04), duration_s, interval_s)
     moves_s = jitter * interval_s * rng.uniform(-1, 1, len(starts_s))
     moves_s[0] = 0.0
@@ -133,7 +138,7 @@ def play(
     duration_s: float,
     sample_rate_hz: int,
 ) -> np.ndarray:
-    """Adds up `make_event(0)`, `make_event(1)`, ... at their start times, shape (n,)."""
+    """Add up `make_event(0)`, `make_event(1)`, ... at their start times, (n,)."""
     mix = np.zeros(count_samples(duration_s, sample_rate_hz))
     for index, start_s in enumerate(starts_s):
         first = int(start_s * sample_rate_hz)

@@ -1,4 +1,4 @@
-"""Synthetic sounds of things: (rng, duration in s, rate in Hz) -> samples of shape (n,)."""
+"""Synthesize sounds of things: (rng, duration in s, rate in Hz) -> samples of shape (n,)."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ CHURCH_BELL = (
 
 
 def church_bell(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Slow strokes of one great bell."""
+    """Synthesize slow strokes of one large bell."""
     strike_hz = rng.uniform(260, 620)
     partials = [
         (strike_hz * ratio * rng.uniform(0.995, 1.005), gain, decay_s)
@@ -42,7 +42,7 @@ def church_bell(rng: np.random.Generator, duration_s: float, sample_rate_hz: int
 
 
 def bicycle_bell(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Trills: the clapper strikes a small high bell 15-25 times a second."""
+    """Synthesize trills: the clapper strikes a small, high bell 15-25 times per second."""
     bell_hz = rng.uniform(1900, 3000)
     partials = ((bell_hz, 1.0, 0.25), (1.012 * bell_hz, 0.7, 0.3), (2.63 * bell_hz, 0.6, 0.1))
     ting = sum_damped(partials, 1.0, sample_rate_hz)
@@ -54,7 +54,7 @@ def bicycle_bell(rng: np.random.Generator, duration_s: float, sample_rate_hz: in
 
 
 def siren(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """A wail, a yelp or a two-tone horn: one strong pitch that never stays."""
+    """Synthesize a wail, a yelp or a two-tone horn: one strong pitch that keeps moving."""
     times_s = make_times(duration_s, sample_rate_hz)
     low_hz, ratio = rng.uniform(450, 650), rng.uniform(2, 2.6)
     kind = int(rng.integers(3))
@@ -67,7 +67,7 @@ def siren(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> n
 
 
 def doorbell(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Ding, dong: two chime bars a third apart."""
+    """Synthesize ding-dong: two chime bars a major third apart."""
     ding_hz, gap_s = rng.uniform(580, 820), rng.uniform(0.35, 0.7)
     decay_s = rng.uniform(0.25, 0.5)
 
@@ -84,7 +84,7 @@ def doorbell(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -
 def run_engine(
     rng: np.random.Generator, firing_hz: np.ndarray, high_hz: float, sample_rate_hz: int
 ) -> np.ndarray:
-    """Exhaust pulses at the firing rate (Hz, shape (n,)) through a pipe, with some hiss."""
+    """Synthesize exhaust pulses through a pipe, with some hiss; firing_hz: (n,) firing rate."""
     pulses = pulse_train(firing_hz, sample_rate_hz)
     exhaust = filter_band(pulses, 30, high_hz, sample_rate_hz)
     exhaust /= np.abs(exhaust).max()
@@ -93,14 +93,14 @@ def run_engine(
 
 
 def idling(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """An engine turning over slowly and not quite evenly."""
+    """Synthesize an engine that turns over slowly and not quite evenly."""
     unevenness = wander(rng, duration_s, sample_rate_hz, 4.0)
     firing_hz = rng.uniform(18, 34) * (1 + 0.06 * unevenness)
     return run_engine(rng, firing_hz, rng.uniform(250, 500), sample_rate_hz)
 
 
 def revving(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """An engine that howls up and falls back, again and again."""
+    """Synthesize an engine that revs up and falls back, again and again."""
     times_s = make_times(duration_s, sample_rate_hz)
     turn = (times_s / rng.uniform(0.5, 1.5) + rng.uniform(0, 0.5)) % 1.0
     throttle = np.where(turn < 0.6, turn / 0.6, (1 - turn) / 0.4)
@@ -110,7 +110,7 @@ def revving(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) ->
 
 
 def knock(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """Three to five raps on a door, then a pause."""
+    """Synthesize three to five raps on a door, then a pause, repeatedly."""
     panel_hz = rng.uniform(160, 360)
     modes = ((1.0, 1.0, 0.03), (1.7, 0.7, 0.025), (2.9, 0.5, 0.015), (4.6, 0.4, 0.008))
     partials = [(panel_hz * ratio, gain, decay_s) for ratio, gain, decay_s in modes]
@@ -125,7 +125,7 @@ def knock(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> n
 def computer_keyboard(
     rng: np.random.Generator, duration_s: float, sample_rate_hz: int
 ) -> np.ndarray:
-    """Uneven keystrokes: a click down with a little thump, a softer click up."""
+    """Synthesize uneven keystrokes: a click with a small thump down, a softer click up."""
     times_s = make_times(0.15, sample_rate_hz)
     low_hz, up_s = rng.uniform(1500, 2500), rng.uniform(0.05, 0.09)
     press = np.exp(-times_s / 0.004) + 0.5 * np.exp(-np.abs(times_s - up_s) / 0.003)
@@ -140,7 +140,7 @@ def computer_keyboard(
 
 
 def tick_tock(rng: np.random.Generator, duration_s: float, sample_rate_hz: int) -> np.ndarray:
-    """A clock: short clicks of two alternating colours, exactly periodic."""
+    """Synthesize a clock: exactly periodic short clicks of two alternating timbres."""
     tick_hz, tock_ratio = rng.uniform(1700, 2500), rng.uniform(0.7, 0.85)
 
     def click(index: int) -> np.ndarray:

@@ -1,0 +1,68 @@
+"""Everything that is measured of a trained model's scores of the evaluation clips."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lean_audio.config.schema import Evaluate
+from lean_audio.files import write_csv, write_json
+from lean_audio.metrics.bootstrap import resampled_map
+from lean_audio.metrics.curves import curve_labels, precision_recall, reliability
+from lean_audio.metrics.summary import evaluate_scores
+
+DATA_DIGITS = 12  # of the data's fingerprint: enough to tell two datasets apart
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """metrics: one number each; tables: by the stem of their CSV file."""
+
+    metrics: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+
+    def save(self, folder: Path, data_sha256: str) -> None:
+        """Write metrics.json, with the first digits of the data's fingerprint, and tables/*.csv."""
+        write_json(folder / "metrics.json", self.metrics | {"data": data_sha256[:DATA_DIGITS]})
+        for name, table in self.tables.items():
+            write_csv(folder / "tables" / f"{name}.csv", table)
+
+
+def evaluate(
+    targets: np.ndarray, scores: np.ndarray, labels: Sequence[str], settings: Evaluate
+) -> Evaluation:
+    """Measure a model's scores.
+
+    Parameters
+    ----------
+    targets
+        (clips, classes) 0/1 of the evaluation split.
+    scores
+        (clips, classes) in [0, 1].
+    labels
+        Of the classes.
+    settings
+        Classes with a curve, and number of bootstrap draws.
+
+    Returns
+    -------
+    Evaluation
+        Metrics, and the tables classes, pr, reliability and resampled.
+
+    Raises
+    ------
+    LeanError
+        For an unknown label in settings.curve_classes.
+    """
+    shown = curve_labels(settings.curve_classes, targets, labels)
+    summary = evaluate_scores(targets, scores, tuple(labels))
+    tables = {
+        "classes": summary.classes,
+        "pr": precision_recall(targets, scores, labels, shown),
+        "reliability": reliability(targets, scores),
+        "resampled": resampled_map(targets, scores, settings.resamples),
+    }
+    return Evaluation(summary.summary, tables)

@@ -1,0 +1,29 @@
+"""What the report must know of the models in this params file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lean_audio.config.changes import describe_change
+from lean_audio.config.params import Params
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model of this params file: hash of its settings; model it differs from, and how."""
+
+    sha256: str
+    after: str = ""
+    change: str = ""
+
+
+Models = Mapping[str, ModelInfo]
+
+
+def report_models(params: Params) -> Models:
+    """Return the models that are trained and reported, in their order."""
+    return {
+        name: ModelInfo(
+            params.settings_sha256(name), params.models[name].after, describe_change(params, name)
+        )
+        for name in params.variants
+    }
