@@ -1,4 +1,4 @@
-# The README's commands. Needs Python 3.11 or 3.12 and a package index, nothing else.
+# The README's commands. Requirements: Python 3.11 or 3.12, git and a package index.
 PYTHON ?= python3
 VENV := .venv
 GPU ?= $(wildcard $(VENV)/ready-gpu)
@@ -8,7 +8,7 @@ READY := $(VENV)/ready$(if $(GPU),-gpu)
 SHELL := /bin/bash
 export PATH := $(BIN):$(PATH)
 
-.PHONY: setup repro paper ui test bench readme lock
+.PHONY: setup repro paper ui test test-slow bench readme lock
 
 setup: $(READY)
 
@@ -29,13 +29,20 @@ paper: setup
 
 PORT ?= 5000
 ui: setup
-	python -m tools.ui $(PORT)
+	python -m tools.ui --port $(PORT)
 
+# Three workers for two cores: many tests wait for the processes that they start.
+PYTEST := pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 test: setup
 	ruff check .
 	ruff format --check .
 	basedpyright
-	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(PYTEST) -m "not specialist"
+
+# JAX apart from the rest: wherever it is installed, TensorFlow imports it, one second per stage
+test-slow: setup
+	uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r requirements/slow.lock
+	$(PYTEST) -m specialist
 
 bench: setup
 	set -o pipefail; python -m benchmarks | tee benchmarks/results.md
@@ -43,9 +50,10 @@ bench: setup
 readme: setup
 	python -m tools.readme
 
-# Resolve the dependencies anew. Hashes, no URLs.
+# Update the lock files to the newest versions that pyproject.toml allows. Hashes, no URLs.
 COMPILE := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header
 lock: setup
 	$(COMPILE) --upgrade pyproject.toml --extra pipeline --extra dev -o requirements/cpu.lock
 	$(COMPILE) --upgrade pyproject.toml --extra pipeline --extra dev --extra gpu -c requirements/cpu.lock -o requirements/gpu.lock
 	echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
+	printf 'jax\njaxlib\n' | $(COMPILE) --no-deps -c requirements/cpu.lock --upgrade - -o requirements/slow.lock

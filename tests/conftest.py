@@ -5,13 +5,18 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from helpers import ROOT, write_layout
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
 
 from lean_audio.config.params import Params, load_params
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+import stages  # noqa: F401  what it sets for TensorFlow holds in the tests too
 
 settings.register_profile("untimed", deadline=None)  # other tests run beside it
 settings.load_profile("untimed")
@@ -30,21 +35,36 @@ ARGUMENTS = (
 )
 
 
+COPIES = {"working", "module_copy"}  # of the finished clone, which must be there first
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side only what shares nothing costly; the longest comes first.
+    """Group what shares something costly on one worker, and start with the finished clone.
 
-    Tests that change one clone run one after the other, in their order.
+    Tests that change a copy of it come last: until it is there, the other workers do the rest.
     """
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: (_group(item) != "finished", not item.get_closest_marker("slow")))
+    items.sort(key=_rank)
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
+def _rank(item: pytest.Item) -> int:
+    if _fixtures(item) & COPIES:
+        return 2
+    return 0 if "finished" in _fixtures(item) else 1
 
 
 def _group(item: pytest.Item) -> str:
-    if {"finished", "model"} & set(getattr(item, "fixturenames", ())):
-        return "finished"
     folder, file = item.path.parent.name, item.path.stem
+    if "finished" in _fixtures(item) and not _fixtures(item) & COPIES:
+        return "finished"
+    if "working" in _fixtures(item):
+        return item.nodeid
     return folder if folder in ("device", "browser") else f"{folder}/{file}"
 
 
@@ -105,11 +125,13 @@ def small_disk(tmp_path) -> Iterator[tuple[Path, Callable[[str], None]]]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> "Iterator[Browser]":
     """A system browser, driven by Playwright; skipped where there is none."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
         pytest.skip(f"no browser to drive: none of {', '.join(BROWSERS)} is on the PATH")
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lean_audio.device.quantize import Card, write_file
+from lean_audio.device.quantize import Card, add_metadata, quantize_file
 from lean_audio.device.score import Clips
 
 LABELS = tuple(f"Sound_{number}" for number in range(7))
@@ -14,14 +14,19 @@ LABELS = tuple(f"Sound_{number}" for number in range(7))
 
 @dataclass(frozen=True)
 class Made:
-    """folder: holds bare.tflite; waveforms: (n, 16000); scores: (n, classes) by Keras."""
+    """folder: holds bare.tflite and head.weights.h5; waveforms: (n, 16000); scores: by Keras."""
 
     folder: Path
     waveforms: np.ndarray
     scores: np.ndarray
 
+    @property
+    def bare(self) -> Path:
+        """The float32 file without metadata."""
+        return self.folder / "bare.tflite"
 
-def card(scheme: str, hop_s: float = 0.5, tail: str = "repeat") -> Card:
+
+def card(hop_s: float, tail: str) -> Card:
     return Card(
         variant="joint-bahdanau",
         dataset="noise",
@@ -40,8 +45,16 @@ def card(scheme: str, hop_s: float = 0.5, tail: str = "repeat") -> Card:
     )
 
 
-def write(bare: Path, path: Path, scheme: str, mix: dict[str, str], **changes) -> Path:
-    """A finished file of random weights; changes: hop_s and tail of its card."""
-    clips = Clips(Path(os.devnull), "val", LABELS, ())
-    write_file(bare, mix, clips, card(scheme, **changes), scheme, path)
+def write(
+    bare: Path,
+    path: Path,
+    scheme: str,
+    mix: dict[str, str],
+    *,
+    hop_s: float = 0.5,
+    tail: str = "repeat",
+) -> Path:
+    """Write a finished file, as stage quantize does."""
+    quantize_file(bare, mix, Clips(Path(os.devnull), ()), path)
+    add_metadata(path, LABELS, card(hop_s, tail), scheme)
     return path

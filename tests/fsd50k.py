@@ -1,6 +1,5 @@
 """A miniature of FSD50K as published, with split zips, and a server on loopback that has faults."""
 
-import csv
 import hashlib
 import json
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from ruamel.yaml import YAML
 
 from lean_audio.datasets.demo.generate import generate
 
@@ -28,7 +28,7 @@ PARTS = {"FSD50K.dev_audio": 6, "FSD50K.eval_audio": 2}
 
 @dataclass(frozen=True)
 class Miniature:
-    """folder: the eleven files; manifest: their sizes and MD5; counts: clips by split."""
+    """folder: the eleven files; manifest: of them and of the counts; counts: clips by split."""
 
     folder: Path
     manifest: Path
@@ -43,7 +43,7 @@ class Miniature:
 def make_miniature(folder: Path, clips: int) -> Miniature:
     """The demo's sounds packed as FSD50K is; needs Info-ZIP's `zip`."""
     sounds, packed = folder / "sounds", folder / "packed"
-    generate(sounds, clips=clips, seed=1)
+    generate(sounds, clips=clips)
     truth = sounds / "FSD50K.ground_truth"
     dev, evaluation = (pd.read_csv(truth / f"{part}.csv", dtype=str) for part in ("dev", "eval"))
     (sounds / "FSD50K.metadata").mkdir()
@@ -59,14 +59,11 @@ def make_miniature(folder: Path, clips: int) -> Miniature:
     packed.mkdir()
     for part in sorted(path.name for path in sounds.iterdir()):
         pack(sounds, part, packed / f"{part}.zip", PARTS.get(part, 1))
-    manifest = folder / "manifest.csv"
-    write_manifest(packed, manifest)
-    return Miniature(
-        packed,
-        manifest,
-        {**dev["split"].value_counts().to_dict(), "eval": len(evaluation)},
-        len((truth / "vocabulary.csv").read_text().splitlines()),
-    )
+    counts = {**dev["split"].value_counts().to_dict(), "eval": len(evaluation)}
+    classes = len((truth / "vocabulary.csv").read_text().splitlines())
+    manifest = folder / "manifest.yaml"
+    write_manifest(packed, manifest, counts, classes)
+    return Miniature(packed, manifest, counts, classes)
 
 
 def pack(root: Path, name: str, archive: Path, parts: int) -> None:
@@ -92,13 +89,14 @@ def add_64_bit_records(archive: Path) -> None:
     archive.write_bytes(content[:end] + record + locator + content[end:])
 
 
-def write_manifest(folder: Path, manifest: Path) -> None:
-    with manifest.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["file", "bytes", "md5"])
-        for path in sorted(folder.iterdir()):
-            content = path.read_bytes()
-            rows.writerow([path.name, len(content), hashlib.md5(content).hexdigest()])  # noqa: S324
+def write_manifest(folder: Path, manifest: Path, clips: dict[str, int], classes: int) -> None:
+    """A manifest of the files of a folder."""
+    files = []
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        md5 = hashlib.md5(content).hexdigest()  # noqa: S324
+        files.append({"name": path.name, "bytes": len(content), "md5": md5})
+    YAML().dump({"clips": clips, "classes": classes, "files": files}, manifest)
 
 
 @dataclass
@@ -167,7 +165,7 @@ def serve(folder: Path) -> Iterator[Server]:
     handler = type("Bound", (Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     handler.state = Server(f"http://127.0.0.1:{server.server_port}/files", folder)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
     thread.start()
     try:
         yield handler.state

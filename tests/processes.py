@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, one or several at a time; see train_once."""
+"""Trainings in this process or in ones of their own, one or several at a time; see train_once."""
 
 import json
 import os
@@ -24,7 +24,7 @@ runpy.run_path({SCRIPT!r}, run_name="__main__")
 
 @dataclass(frozen=True)
 class Trained:
-    """What a process left: its report, losses of epochs, scores (clips, classes), weights file."""
+    """What a training left: its report, losses of epochs, scores (clips, classes), weights file."""
 
     facts: dict[str, Any]
     losses: np.ndarray
@@ -61,9 +61,13 @@ def finish(process: subprocess.Popen, out: Path) -> Trained:
     finally:
         process.kill()
     assert process.returncode == 0, complaint[-3000:]
+    return load(out, json.loads(printed.splitlines()[-1]))
+
+
+def load(out: Path, facts: dict[str, Any]) -> Trained:
     left = np.load(out)
     return Trained(
-        json.loads(printed.splitlines()[-1]),
+        facts,
         left["losses"],
         int(left["best_epoch"]),
         left["scores"],
@@ -73,6 +77,13 @@ def finish(process: subprocess.Popen, out: Path) -> Trained:
 
 def run(out: Path, environment: dict[str, str] | None = None, **asked: Any) -> Trained:
     return finish(start(out, environment or {}, **asked), out)
+
+
+def run_here(out: Path, **asked: Any) -> Trained:
+    """The same in this process, for what needs no other backend and no other devices."""
+    import train_once
+
+    return load(out, train_once.main({"out": str(out), **asked}))
 
 
 def run_workers(folder: Path, workers: int, **asked: Any) -> list[Trained]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,13 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import soundfile
+from helpers import ROOT
 
+from lean_audio.config.schema import AttentionName
+from lean_audio.metrics.evaluate import DATA_DIGITS
 from lean_audio.report import render as report
+from lean_audio.report.inputs import VARIANTS
+from lean_audio.report.models import ModelInfo, Models
 
 LABELS = ("Bark", "Purr", "Rain", "Wind", "Hum|x")
 APS: dict[str, dict[str, float]] = {
@@ -24,12 +30,12 @@ ASIDE = "clip,split,file,reason"
 BINS = "low,high,pairs,mean_score,positive_share"
 RELIABILITY = [(0.0, 0.5, 30, 0.1, 0.2), (0.5, 0.6, 0, "", ""), (0.6, 1.0, 10, 0.8, 0.5)]
 CALIBRATION_ERROR = (30 * 0.1 + 10 * 0.3) / 40
-WITHOUT_POSITIVES = ("<b>", "", "", 0, 0)
+WITHOUT_POSITIVES = ("<b>", "", "", 0)
 TRAIN_CLIPS = {"Bark": 40, "Purr": 5, "Rain": 300, "Wind": 0, "Hum|x": 12}
+EPOCHS = [(1, 0.7, 0.7, 0.1), (2, 0.5, 0.6, 0.3), (3, 0.4, 0.6, 0.2)]
 METRICS = json.loads("""{
     "mAP": 0.51234, "mAUC": 0.9, "d_prime": 1.812, "d_prime_per_class": 1.9, "micro_AP": 0.5,
-    "lwlrap": 0.6, "parameters": 3422344, "clips": 120, "best_epoch": 2,
-    "classes_scored": 5, "classes_without_positives": 1
+    "lwlrap": 0.6, "clips": 120, "classes_scored": 5, "classes_without_positives": 1
 }""")
 DATASET = json.loads("""{
     "origin": "Tones & noise.", "classes": 6,
@@ -37,22 +43,22 @@ DATASET = json.loads("""{
 }""")
 HASHES = {"savedmodel_sha256": None, "weights_sha256": "abab"}
 YAMNET = {"source": "path", "handle": "my-yamnet", "parameters": 3217344} | HASHES
-TRAINING = {"epochs": 3, "learning_rate": 0.0001, "batch_size": 64, "seed": 1}
-DATA_SHA256, SETTINGS_SHA256 = "d" * 64, "5" * 64
-TRAINING |= {"settings_sha256": SETTINGS_SHA256, "data_sha256": DATA_SHA256}
-TRAINING |= {"backend": "tensorflow"}
-MODELS = (*report.VARIANTS, "plus", "rectified", "close", "recipe", "longer")
-SETTINGS = dict.fromkeys(MODELS, SETTINGS_SHA256)  # of this params file
-WRITERS = {
-    "provenance.json": "embed",
-    "yamnet.training.json": "train",
-    "yamnet.json": "evaluate",
-    "joint-none.classes.csv": "evaluate",
-    "joint-none.pr.csv": "evaluate",
-    "joint-affinity.reliability.csv": "evaluate",
-    "joint-none.history.csv": "train",
-    "set_aside.csv": "prepare",
+DATA_SHA256 = {"train": "a" * 64, "val": "b" * 64, "eval": "d" * 64}
+SETTINGS_SHA256 = "5" * 64
+TRAINING = json.loads("""{
+    "epochs": 3, "batch_size": 64, "learning_rate": 0.0001, "schedule": "constant",
+    "best_epoch": 2, "val_mAP": 0.3, "parameters": 3422344, "replicas": 1, "backend": "tensorflow"
+}""")
+MODELS: Models = {  # of this params file
+    **{name: ModelInfo(SETTINGS_SHA256) for name in VARIANTS},
+    "rectified": ModelInfo(SETTINGS_SHA256, after="joint-bahdanau", change="a ReLU"),
+    "plus": ModelInfo(SETTINGS_SHA256, after="rectified", change="four layers"),
+    "close": ModelInfo(SETTINGS_SHA256, after="joint-bahdanau", change="nothing much"),
+    "recipe": ModelInfo(SETTINGS_SHA256, after="joint-bahdanau", change="a higher rate"),
+    "longer": ModelInfo(SETTINGS_SHA256, after="recipe", change="more epochs"),
 }
+DRAWS = 200
+DEVICE_FILES = ("device.json", "quantize.json", "sensitivity.csv")
 
 
 def write_csv(path: Path, columns: str, rows: Sequence[Sequence[object]]) -> None:
@@ -60,23 +66,56 @@ def write_csv(path: Path, columns: str, rows: Sequence[Sequence[object]]) -> Non
         csv.writer(file).writerows([columns.split(","), *rows])
 
 
-def write_variant(
-    folder: Path, variant: str, metrics: Mapping[str, Any], like: str | None = None
-) -> None:
-    """like: the variant whose APs it has, if not its own."""
-    (folder / f"{variant}.json").write_text(json.dumps(metrics))
-    (folder / f"{variant}.training.json").write_text(json.dumps(TRAINING))
-    scores = [(label, ap, 0.9, 3, TRAIN_CLIPS[label]) for label, ap in APS[like or variant].items()]
-    scores.append(WITHOUT_POSITIVES)
-    write_csv(folder / f"{variant}.classes.csv", "label,AP,AUC,positives,train_clips", scores)
+def write_resampled(record: Path, mean: float, draws: int = DRAWS) -> None:
+    """Write the mAP of each draw of clips, with the same ups and downs for every model."""
+    moves = 0.05 * np.sin(np.arange(draws))
+    write_csv(record / "tables" / "resampled.csv", "mAP", [(value,) for value in mean + moves])
+
+
+def write_training(
+    metrics_dir: Path,
+    model: str,
+    seed: int = 1,
+    *,
+    like: str = "",
+    training: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write everything that one training and its evaluation leave in metrics/; return its record.
+
+    like: the variant whose APs the model has, if not its own; training, metrics: what differs from
+    TRAINING and METRICS.
+    """
+    record = metrics_dir / "trainings" / f"{model}-{seed}"
+    (record / "tables").mkdir(parents=True)
+    data_sha256 = {split: DATA_SHA256[split] for split in ("train", "val")}
+    facts = {"model": model, "seed": seed, "settings_sha256": SETTINGS_SHA256}
+    facts |= {"data_sha256": data_sha256, **TRAINING, **(training or {})}
+    (record / "training.json").write_text(json.dumps(facts))
+    write_csv(record / "history.csv", "epoch,loss,val_loss,val_mAP", EPOCHS)
+    measured = {**METRICS, "data": DATA_SHA256["eval"][:DATA_DIGITS], **(metrics or {})}
+    (record / "metrics.json").write_text(json.dumps(measured))
+    tables = record / "tables"
+    scores = [(label, ap, 0.9, 3) for label, ap in APS[like or model].items()]
+    write_csv(tables / "classes.csv", "label,AP,AUC,positives", [*scores, WITHOUT_POSITIVES])
     curve = [(label, recall, 1 - recall / 2) for label in LABELS for recall in (0.5, 1.0)]
-    write_csv(folder / f"{variant}.pr.csv", "label,recall,precision", curve)
-    write_csv(folder / f"{variant}.reliability.csv", BINS, RELIABILITY)
-    epochs = [(1, 0.7, 0.7, 0.1), (2, 0.5, 0.6, 0.3), (3, 0.4, 0.6, 0.2)]
-    write_csv(folder / f"{variant}.history.csv", "epoch,loss,val_loss,val_mAP", epochs)
+    write_csv(tables / "pr.csv", "label,recall,precision", curve)
+    write_csv(tables / "reliability.csv", BINS, RELIABILITY)
+    write_resampled(record, measured["mAP"] or 0)
+    return record
+
+
+def write_cost(metrics_dir: Path, model: str, size: int, ms: float, backbone_ms: float) -> None:
+    """Write what a model costs on a device: bytes, and ms for one chunk with one thread."""
+    latency, backbone = ({"1": {"median_ms": value}} for value in (ms, backbone_ms))
+    cost = {"bytes": size, "latency": latency, "backbone_latency": backbone}
+    cost |= {"data_sha256": DATA_SHA256["eval"]}
+    (metrics_dir / "costs").mkdir(exist_ok=True)
+    (metrics_dir / "costs" / f"{model}.json").write_text(json.dumps(cost))
 
 
 def make_metrics(folder: Path, name: str, synthetic: bool, trained: bool) -> Path:
+    """Write the metrics of one run: the paper's five variants with one seed."""
     folder.mkdir(parents=True)
     provenance = {
         "dataset": DATASET | {"name": name, "synthetic": synthetic},
@@ -84,11 +123,18 @@ def make_metrics(folder: Path, name: str, synthetic: bool, trained: bool) -> Pat
         "data_sha256": DATA_SHA256,
     }
     (folder / "provenance.json").write_text(json.dumps(provenance))
-    for variant in report.VARIANTS:
-        flags = {"synthetic": synthetic, "yamnet_trained": trained}
-        write_variant(folder, variant, METRICS | flags)
+    for variant in VARIANTS:
+        write_training(folder, variant)
+    counts = [(label, clips, 0, 3) for label, clips in TRAIN_CLIPS.items()]
+    write_csv(folder / "class_counts.csv", "label,train,val,eval", [*counts, ("<b>", 0, 0, 0)])
     write_csv(folder / "set_aside.csv", ASIDE, [("17", "eval", "a/17.wav", "empty")])
     return folder
+
+
+def add_device(metrics_dir: Path) -> None:
+    """Put the measurements of a real run on a device beside the others."""
+    for name in DEVICE_FILES:
+        shutil.copy(ROOT / "metrics/folder" / name, metrics_dir)
 
 
 def change_json(path: Path, **changes: object) -> None:
@@ -96,7 +142,7 @@ def change_json(path: Path, **changes: object) -> None:
 
 
 def make_examples(folder: Path) -> Path:
-    """One clip of 1.6 s with sound and attention, and one of 0.4 s with neither."""
+    """Write one clip of 1.6 s with sound and attention, and one of 0.4 s with neither."""
     folder.mkdir(parents=True)
     tone = 0.3 * np.sin(np.arange(25_600) * 0.2)
     soundfile.write(folder / "01.mp3", tone, 16_000, format="MP3")
@@ -124,18 +170,23 @@ def make_examples(folder: Path) -> Path:
 
 
 def make_run(folder: Path, name: str, synthetic: bool, trained: bool) -> Path:
-    """The metrics of a run; its example clips lie beside them."""
+    """Write the metrics of a run, and its example clips beside them."""
     make_examples(folder.parent / f"{folder.name}-examples")
     return make_metrics(folder, name, synthetic, trained)
 
 
-def render(metrics_dir: Path, out_dir: Path, attention: report.Attention = "bahdanau") -> Path:
+def render(
+    metrics_dir: Path,
+    out_dir: Path,
+    attention: AttentionName = "bahdanau",
+    models: Models = MODELS,
+) -> Path:
     examples = metrics_dir.parent / f"{metrics_dir.name}-examples"
-    report.render(metrics_dir, examples, out_dir, attention, SETTINGS)
+    report.render(metrics_dir, examples, out_dir, attention, models, seed=1)
     return out_dir
 
 
-def pages(metrics_dir: Path, out_dir: Path) -> tuple[str, str]:
-    """report.md and index.html."""
-    render(metrics_dir, out_dir)
+def pages(metrics_dir: Path, out_dir: Path, models: Models = MODELS) -> tuple[str, str]:
+    """Render; return report.md and index.html."""
+    render(metrics_dir, out_dir, models=models)
     return (out_dir / "report.md").read_text("utf-8"), (out_dir / "index.html").read_text("utf-8")

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from report_data import APS, LABELS, TRAIN_CLIPS
 
 from lean_audio.report import classes as report_classes
-from lean_audio.report.render import VARIANTS, fixed, signed
+from lean_audio.report.inputs import VARIANTS
+from lean_audio.report.render import fixed, signed
 
 Open = Callable[..., Page]
 PHONE = {"width": 360, "height": 740}
+LAPTOP = {"width": 1280, "height": 800}
 A4 = {"width": 710, "height": 1050}  # inside its margins
 GROUNDS = ("ground", "raised", "paper", "headline", "warn", "bar", "better", "worse")
 MARKS = ("edge", *(f"series-{number}" for number in range(1, 8)))
@@ -25,18 +27,18 @@ def open_page(browser: Browser, report_page: Path) -> Iterator[Open]:
     troubles: list[str] = []
     contexts = []
 
-    def open_it(**options: Any) -> Page:
+    def open_it(path: Path = report_page, **options: Any) -> Page:
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
         page.set_default_timeout(10_000)
         page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else 0)
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", lambda request: watch(request.url))
-        page.goto(report_page.as_uri())
+        page.on("request", lambda request: watch(request.url, path.as_uri()))
+        page.goto(path.as_uri())
         return page
 
-    def watch(url: str) -> None:
-        if url != report_page.as_uri() and not url.startswith("data:"):
+    def watch(url: str, opened: str) -> None:
+        if url != opened and not url.startswith("data:"):
             troubles.append(f"asked for {url[:200]}")
 
     yield open_it
@@ -173,6 +175,45 @@ def test_nothing_overflows_a_phone(open_page: Open, scheme: str, script: bool):
             assert place["x"] + place["width"] <= PHONE["width"]
 
 
+def test_the_change_of_an_ingredient_has_room_and_the_numbers_yield(
+    open_page: Open, ingredients_page: Path
+):
+    page = open_page(ingredients_page, viewport=LAPTOP)
+    table = page.locator("table.ingredients")
+    headers = table.locator("thead th").all_text_contents()
+    rows = table.locator("tbody tr")
+    assert rows.count() > 10
+    assert "pointwise_11_relu_max" in rows.filter(has_text="maxima").first.inner_text()
+    widths = [header.bounding_box()["width"] for header in table.locator("thead th").all()]
+    change = widths[headers.index("change")]
+    assert change >= 200
+    assert change == max(widths)
+    for row in rows.all():
+        assert lines_of(row) <= 3, row.inner_text()
+    assert table.evaluate("table => table.offsetWidth <= table.parentElement.clientWidth")
+
+
+def lines_of(row: Locator) -> int:
+    """How many lines the highest cell of a row has."""
+    return row.evaluate(
+        """row => {
+            const style = getComputedStyle(row.cells[0]);
+            const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
+            return Math.round((row.offsetHeight - padding) / parseFloat(style.lineHeight));
+        }"""
+    )
+
+
+@pytest.mark.parametrize("viewport", [PHONE, A4])
+def test_the_tables_beyond_the_paper_stay_on_a_phone_and_on_paper(
+    open_page: Open, ingredients_page: Path, viewport: Any
+):
+    page = open_page(ingredients_page, viewport=viewport)
+    if viewport == A4:
+        page.emulate_media(media="print")
+    assert page.locator("body").evaluate("body => body.scrollWidth") == viewport["width"]
+
+
 def ratio(one: list[float], two: list[float]) -> float:
     """WCAG's contrast of two colours."""
 
@@ -223,7 +264,9 @@ def test_without_javascript_all_is_shown_and_nothing_that_would_not_work(open_pa
     page = open_page(java_script_enabled=False)
     assert column(page, 0) == [*LABELS, "<b>"]
     assert page.locator(".controls:visible").count() == 0
-    assert page.locator(".pair").inner_text() == "AP of joint-bahdanau over yamnet-projection"
+    assert (
+        page.locator(".pair").inner_text() == "AP of joint-bahdanau compared with yamnet-projection"
+    )
     assert page.locator("figure.chart svg:visible").count() == 3 + 5 + 5 + 1 + 2
     assert page.locator(".clip audio:visible").count() == 1
 

@@ -1,4 +1,4 @@
-"""What docs/device.md says of the file is so."""
+"""What docs/device.md states about the file is true, and its Python lines run."""
 
 import re
 import subprocess
@@ -26,12 +26,11 @@ def test_the_table_of_tensors_is_that_of_the_file(shipped):
     assert "The signature is `serving_default`" in TEXT
 
 
-def test_every_platform_uses_the_stated_shape_in_about_ten_lines():
+def test_every_platform_uses_the_stated_shape():
     blocks = dict(re.findall(r"```(python|kotlin|swift|cpp)\n(.*?)```", TEXT, re.S))
     assert set(blocks) == {"python", "kotlin", "swift", "cpp"}
     for code in blocks.values():
         assert re.search("16_?000", code)
-        assert len(code.splitlines()) <= 12
 
 
 def test_the_python_lines_run(shipped, tmp_path):

@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from device_models import LABELS, write
 
 from lean_audio.config.schema import Scheme
-from lean_audio.device.quantize import Apart
+from lean_audio.device.quantize import run_guarded
 from lean_audio.device.recipes import BASE, GROUPS, MIXES, groups_of, quantize
 from lean_audio.errors import LeanError
 from lean_audio.model import build_head
@@ -41,7 +41,7 @@ def run(path, waveforms) -> np.ndarray:
 
 @pytest.mark.parametrize("scheme", TOLERANCE)
 def test_each_schemes_file_agrees_with_keras(lean, tmp_path, scheme):
-    path = write(lean.folder / "bare.tflite", tmp_path / "x.tflite", scheme, MIXED[scheme])
+    path = write(lean.bare, tmp_path / "x.tflite", scheme, MIXED[scheme])
     difference = np.abs(run(path, lean.waveforms) - lean.scores).max()
     assert difference <= TOLERANCE[scheme]
     assert (difference > 0) or scheme == "float32"
@@ -53,24 +53,24 @@ def test_every_variant_can_be_exported(make_tagger, name):
 
 
 def assert_agrees_with_keras(made) -> None:
-    assert np.abs(run(made.folder / "bare.tflite", made.waveforms) - made.scores).max() <= 1e-4
+    assert np.abs(run(made.bare, made.waveforms) - made.scores).max() <= 1e-4
 
 
 def test_the_scales_of_plus_stay_out_of_its_projections_weights(make_tagger, params, backbone):
     """Within them they would leave nothing of the small ones in 4 bits."""
     made = make_tagger("plus")
     assert_agrees_with_keras(made)
-    head = build_head(params.variant("plus"), len(LABELS), backbone)
+    head = build_head(params.model("plus").network, len(LABELS), backbone)
     head.load_weights(made.folder / "head.weights.h5")
     kernel, _ = head.get_layer("projection").get_weights()
-    model = read_flatbuffer((made.folder / "bare.tflite").read_bytes())
+    model = read_flatbuffer(made.bare.read_bytes())
     data = [buffer.data for buffer in model.buffers if buffer.data is not None]
     (stored,) = (values for values in data if len(values) == kernel.nbytes)
     np.testing.assert_array_equal(stored.view(np.float32).reshape(kernel.shape[::-1]), kernel.T)
 
 
 def test_smaller_kinds_make_smaller_files(lean):
-    bare = (lean.folder / "bare.tflite").read_bytes()
+    bare = lean.bare.read_bytes()
     kinds = ("float32", "float16", "weight_only_int8", "int4")
     sizes = [len(quantize(bare, MIXED[kind])) for kind in kinds]
     assert sizes == sorted(sizes, reverse=True)
@@ -79,7 +79,7 @@ def test_smaller_kinds_make_smaller_files(lean):
 
 def test_two_conversions_give_the_same_bytes(lean, tmp_path):
     files = [
-        write(lean.folder / "bare.tflite", tmp_path / name, "int4", MIXED["int4"])
+        write(lean.bare, tmp_path / name, "int4", MIXED["int4"])
         for name in ("a.tflite", "b.tflite")
     ]
     assert files[0].read_bytes() == files[1].read_bytes()
@@ -87,8 +87,8 @@ def test_two_conversions_give_the_same_bytes(lean, tmp_path):
 
 def test_sharing_vectors_and_dropping_names_changes_size_and_nothing_else(lean, tmp_path):
     mix = MIXES["weight_only_int8"]
-    raw = quantize((lean.folder / "bare.tflite").read_bytes(), mix)
-    path = write(lean.folder / "bare.tflite", tmp_path / "x.tflite", "weight_only_int8", mix)
+    raw = quantize(lean.bare.read_bytes(), mix)
+    path = write(lean.bare, tmp_path / "x.tflite", "weight_only_int8", mix)
     assert path.stat().st_size < len(raw) - 100_000
     (tmp_path / "raw.tflite").write_bytes(raw)
     np.testing.assert_array_equal(
@@ -118,7 +118,7 @@ def test_tensor_data_are_aligned_as_the_schema_demands(shipped):
 
 
 def test_every_operation_with_weights_belongs_to_one_group(lean):
-    content = (lean.folder / "bare.tflite").read_bytes()
+    content = lean.bare.read_bytes()
     assert groups_of(content) == list(GROUPS)
     model = read_flatbuffer(content)
     for graph in model.subgraphs:
@@ -134,21 +134,16 @@ def test_every_operation_with_weights_belongs_to_one_group(lean):
 def test_a_variant_without_a_loop_can_be_all_integer(make_tagger):
     made = make_tagger("yamnet-projection")
     samples = [waveform[None] for waveform in made.waveforms]
-    content = quantize((made.folder / "bare.tflite").read_bytes(), {".*": "static"}, samples)
+    content = quantize(made.bare.read_bytes(), {".*": "static"}, samples)
     runtime = Runtime(content)
     scores = np.array([runtime(waveform) for waveform in made.waveforms])
     assert np.isfinite(scores).all()
     assert len(content) < 4_000_000
 
 
-def crash() -> None:
-    os._exit(3)
-
-
 def test_a_crash_of_the_converter_is_reported_not_fatal():
-    works = [partial(int, "1"), crash, partial(int, "x"), partial(int, "2")]
-    with Apart() as apart:
-        fine, crashed, failed, fine_again = map(apart, works)
+    works = [partial(int, "1"), partial(os._exit, 3), partial(int, "x"), partial(int, "2")]
+    fine, crashed, failed, fine_again = map(run_guarded, works)
     assert fine is fine_again is None
     assert crashed == "the converter crashed"
     assert failed.startswith("ValueError: invalid literal")
@@ -184,7 +179,7 @@ def test_mediapipes_audio_classifier_finds_labels_and_input_format(make_tagger, 
     from mediapipe.tasks.python.components.containers import AudioData
 
     made = make_tagger("yamnet-projection")
-    path = write(made.folder / "bare.tflite", tmp_path / "x.tflite", "float32", {})
+    path = write(made.bare, tmp_path / "x.tflite", "float32", {})
     options = audio.AudioClassifierOptions(
         base_options=BaseOptions(model_asset_path=str(path)), max_results=len(LABELS)
     )

@@ -1,46 +1,43 @@
 """The command line on real sounds with the real YAMNet gives Keras's scores."""
 
-import csv
-import io
-
 import keras
 import numpy as np
 import pandas as pd
+from command_line import lean_audio
 from device_models import LABELS, write
-from helpers import lean_audio
 
 from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
 from lean_audio.audio.decode import read_clip, to_float
 from lean_audio.backbones.logmel import LogMel
-from lean_audio.backbones.weights import load_pretrained, obtain
+from lean_audio.backbones.weights import load_pretrained, prepare_weights
 from lean_audio.config.schema import Yamnet
 from lean_audio.device.export import export_tagger
 from lean_audio.model import build_head
 
 
-def test_fifty_evaluation_clips(params, backbone, yamnet_savedmodel, real_sounds, tmp_path):
-    source = Yamnet(source=str(yamnet_savedmodel), hub_url="", silence_s=1, deadline_s=1, seed=1)
-    obtain(backbone, source, synthetic=False, folder=tmp_path / "yamnet")
-    variant = params.variant("joint-bahdanau")
-    keras.utils.set_random_seed(3)
-    head = build_head(variant, len(LABELS), backbone)
-    head.save_weights(tmp_path / "head.weights.h5")
-    bare = tmp_path / "bare.tflite"
-    bare.write_bytes(
-        export_tagger(
-            variant, len(LABELS), backbone, tmp_path / "yamnet", tmp_path / "head.weights.h5"
-        )
+def test_fifty_evaluation_clips(
+    params, backbone, yamnet_savedmodel, real_sounds, tmp_path, capsysbinary
+):
+    weights, head_weights, bare = (
+        tmp_path / name for name in ("weights", "head.weights.h5", "bare.tflite")
     )
+    source = Yamnet(source=str(yamnet_savedmodel), hub_url="")
+    prepare_weights(backbone, source, synthetic=False, folder=weights)
+    network = params.model("joint-bahdanau").network
+    keras.utils.set_random_seed(3)
+    head = build_head(network, len(LABELS), backbone)
+    head.save_weights(head_weights)
+    bare.write_bytes(export_tagger(network, len(LABELS), backbone, weights, head_weights))
     model = write(bare, tmp_path / "lean.tflite", "float32", {})
     names = pd.read_csv(real_sounds / "FSD50K.ground_truth" / "eval.csv", dtype=str)["fname"][:50]
     files = [next((real_sounds / "FSD50K.eval_audio").glob(f"{name}.*")) for name in names]
-    done = lean_audio("predict", *files, "--model", model, "--top", "all", "--format", "csv")
-    table = pd.DataFrame(csv.DictReader(io.StringIO(done.stdout.decode())))
+    settings = ("--model", model, "--top", "all", "--format", "csv")
+    table = pd.DataFrame(lean_audio(capsysbinary, "predict", *files, *settings).rows)
     ours = table.pivot(index="file", columns="label", values="score").astype(float)
     clips = [chunks_of(read_clip(file, "HQ")) for file in files]
     waveform = keras.ops.convert_to_tensor(to_float(np.concatenate(clips)))
-    network, log_mel = load_pretrained(backbone, tmp_path / "yamnet"), LogMel()
-    scores = head({"embedding": network(log_mel(waveform)), "waveform": waveform})
+    extract, log_mel = load_pretrained(backbone, weights), LogMel()
+    scores = head({"embedding": extract(log_mel(waveform)), "waveform": waveform})
     ends = np.cumsum([len(chunks) for chunks in clips])[:-1]
     for file, of_chunks in zip(files, np.split(scores.numpy(), ends), strict=True):
         exact = of_chunks.mean(axis=0)

@@ -1,6 +1,7 @@
 """Files and streams give the same scores on the same samples."""
 
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,14 +23,23 @@ def blocks_of(samples: np.ndarray, sizes) -> list[np.ndarray]:
     return np.split(samples, np.cumsum(sizes)[np.cumsum(sizes) < len(samples)])
 
 
+@pytest.fixture(scope="module")
+def open_tagger(lean, tmp_path_factory):
+    """(hop_s, tail) -> Tagger."""
+
+    @cache
+    def opened(hop_s: float, tail: str) -> Tagger:
+        path = tmp_path_factory.mktemp("tagger") / "x.tflite"
+        return Tagger(write(lean.bare, path, "float32", {}, hop_s=hop_s, tail=tail))
+
+    return opened
+
+
 @pytest.mark.parametrize("tail", ["repeat", "drop"])
 @pytest.mark.parametrize("hop_s", [0.5, 1.0, 0.3])
 @pytest.mark.parametrize("samples", [1, 15_599, 16_000, 16_001, 24_000, 40_001])
-def test_a_stream_gives_what_the_file_gives(lean, tmp_path, samples, hop_s, tail):
-    path = write(
-        lean.folder / "bare.tflite", tmp_path / "x.tflite", "float32", {}, hop_s=hop_s, tail=tail
-    )
-    tagger, sound = Tagger(path), noise(samples)
+def test_a_stream_gives_what_the_file_gives(open_tagger, samples, hop_s, tail):
+    tagger, sound = open_tagger(hop_s, tail), noise(samples)
     whole = list(tagger.spans(sound))
     streamed = list(tagger.stream(blocks_of(sound, [7, 5000, 16_000, 1, 9000])))
     assert [(s.start_s, s.end_s) for s in streamed] == [(s.start_s, s.end_s) for s in whole]

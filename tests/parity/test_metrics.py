@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lean_audio.metrics.average_precision import mean_average_precision
+from lean_audio.metrics.average_precision import mean_average_precision, weighted_map
 from lean_audio.metrics.summary import d_prime, evaluate_scores, lwlrap
 
 LABELS = ("a", "b", "c")
@@ -77,7 +77,7 @@ def test_means_are_scikit_learns(seed):
     assert summary["mAUC"] == pytest.approx(roc_auc_score(targets, scores))
     micro = average_precision_score(targets, scores, average="micro")
     assert summary["micro_AP"] == pytest.approx(micro)
-    assert mean_average_precision(targets, scores) == summary["mAP"]
+    assert mean_average_precision(targets, scores) == pytest.approx(summary["mAP"])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -91,6 +91,54 @@ def test_lwlrap_is_its_definition(seed):
     assert lwlrap(targets, scores) == pytest.approx(np.mean(precisions))
 
 
+@given(
+    seed=st.integers(0, 10_000),
+    clips=st.integers(2, 40),
+    classes=st.integers(1, 5),
+    levels=st.integers(1, 50),
+)
+def test_our_average_precision_is_scikit_learns(seed, clips, classes, levels):
+    """With ties wherever there are fewer levels of the score than clips."""
+    rng = np.random.default_rng(seed)
+    targets = (rng.random((clips, classes)) < 0.3).astype(np.uint8)
+    targets[0] = 1  # scikit-learn's is 0 for a class without positives, ours leaves it out
+    scores = rng.integers(0, levels, (clips, classes)) / levels
+    expected = average_precision_score(targets, scores)
+    assert mean_average_precision(targets, scores) == pytest.approx(expected)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10_000), levels=st.sampled_from([2, 10, 1000]))
+def test_a_clip_of_weight_3_counts_like_three_clips(seed, levels):
+    targets, scores = random_case(seed, clips=30, classes=4)
+    scores = np.round(scores * levels) / levels
+    weights = np.random.default_rng(seed).integers(0, 4, (5, 30))
+    weights[:, :2] = 1  # no class without positives
+    found = weighted_map(targets, scores, weights)
+    assert found.shape == (5,)
+    for value, weight in zip(found, weights, strict=True):
+        rows = np.repeat(np.arange(30), weight)
+        assert value == pytest.approx(mean_average_precision(targets[rows], scores[rows]))
+        assert value == pytest.approx(average_precision_score(targets[rows], scores[rows]))
+        weighted = average_precision_score(targets, scores, sample_weight=weight)
+        assert value == pytest.approx(weighted)
+
+
+def test_a_class_whose_positives_all_have_weight_0_is_left_out():
+    targets = np.array([[1, 0], [0, 1], [0, 0]], np.uint8)
+    scores = np.array([[0.9, 0.1], [0.2, 0.3], [0.1, 0.8]])
+    (value,) = weighted_map(targets, scores, np.array([[2, 0, 1]]))
+    assert value == 1.0
+
+
+def test_without_positives_there_is_no_average_precision():
+    targets, scores = np.zeros((3, 2), np.uint8), np.ones((3, 2))
+    assert np.isnan(mean_average_precision(targets, scores))
+    found = weighted_map(np.eye(3, 2, dtype=np.uint8), scores, np.array([[1, 1, 1], [0, 0, 1]]))
+    assert np.isnan(found).tolist() == [False, True]
+
+
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_metrics_depend_on_the_order_of_scores_alone(seed):
     targets, scores = random_case(seed, clips=20, classes=3)

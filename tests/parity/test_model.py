@@ -1,5 +1,6 @@
-"""The five variants: sizes to the unit, attention as in the paper's equations, gradients."""
+"""The networks: sizes to the unit, attention as in the paper's equations, gradients."""
 
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -8,21 +9,27 @@ import pytest
 
 from docs import small_backbone
 from lean_audio.backbones.base import load_backbone
+from lean_audio.backbones.pooling import with_layers
 from lean_audio.config.params import load_params
-from lean_audio.config.schema import Variant
+from lean_audio.config.schema import Affinity, Bahdanau, Network
 from lean_audio.errors import LeanError
 from lean_audio.model import (
     AffinityAttention,
     BahdanauAttention,
+    build_attention,
     build_head,
     count_parameters,
-    with_layers,
 )
 
 PARAMS = load_params()
-VARIANTS = PARAMS.variants
+NETWORKS = {name: model.network for name, model in PARAMS.models.items()}
+DISTINCT = {  # of frozen backbones, each network once
+    net: name for name, net in reversed(NETWORKS.items()) if net.backbone == "frozen"
+}
 BACKBONE = load_backbone(PARAMS.backbone, mean_normalization=False)
+SMALL = load_backbone(Path("docs/small_backbone.py"), mean_normalization=False)
 CLASSES = 200
+CANCELLED = "score/bias"  # the attention's last bias, by the softmax
 PARAMETERS = {
     "yamnet": 3_422_344,
     "yamnet-projection": 3_531_144,
@@ -38,21 +45,38 @@ def inputs(model: keras.Model, batch: int = 3) -> dict[str, np.ndarray]:
     return {name: rng.normal(size=shape).astype("f4") for name, shape in shapes.items()}
 
 
-def size(variant: Variant) -> int:
-    head = build_head(variant, CLASSES, BACKBONE)
-    return count_parameters(variant, head, BACKBONE.build().count_params())
+def size(network: Network) -> int:
+    head = build_head(network, CLASSES, BACKBONE)
+    return count_parameters(network, head, backbone_size())
+
+
+@cache
+def backbone_size() -> int:
+    return BACKBONE.build().count_params()
+
+
+def check_every_weight_moves(model: keras.Model) -> None:
+    model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy", run_eagerly=True)
+    before = [weight.numpy().copy() for weight in model.trainable_weights]
+    for _ in range(2):
+        model.train_on_batch(inputs(model), np.eye(5, dtype="f4")[:3])
+    pairs = zip(model.trainable_weights, before, strict=True)
+    still = [w.path for w, old in pairs if not np.abs(w.numpy() - old).max()]
+    assert not [path for path in still if CANCELLED not in path]
 
 
 @pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
 def test_size_is_exact(name, parameters):
-    assert size(VARIANTS[name]) == parameters
+    assert size(NETWORKS[name]) == parameters
 
 
 @pytest.mark.parametrize("name", ["yamnet-finetuned", "yamnet-scratch"])
-def test_a_trained_backbone_counts_and_is_trained(name):
-    variant = PARAMS.ingredients[name]
-    assert size(variant) == PARAMETERS["yamnet"]
-    model = build_head(variant, 5, BACKBONE)
+def test_a_trained_backbone_counts_as_part_of_the_head(name):
+    assert size(NETWORKS[name]) == PARAMETERS["yamnet"]
+
+
+def test_a_trained_backbone_is_trained_to_its_last_weight():
+    model = build_head(NETWORKS["yamnet-finetuned"], 5, BACKBONE)
     assert list(model.input) == ["waveform"]
     model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
     before = [weight.numpy().copy() for weight in model.weights]
@@ -61,22 +85,27 @@ def test_a_trained_backbone_counts_and_is_trained(name):
     assert min(moved) > 0
 
 
-def test_every_ingredient_can_be_built_and_trained():
-    models = {n: v for n, v in PARAMS.ingredients.items() if v.backbone == "frozen"}
-    for name, variant in (models | {"plus": VARIANTS["plus"]}).items():
-        model = build_head(variant, 5, BACKBONE)
-        assert set(model.input) >= {"embedding", *variant.layers}, name
-        model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy", run_eagerly=True)
-        before = [weight.numpy().copy() for weight in model.trainable_weights]
-        for _ in range(2):
-            model.train_on_batch(inputs(model), np.eye(5, dtype="f4")[:3])
-        pairs = zip(model.trainable_weights, before, strict=True)
-        still = [w.path for w, old in pairs if not np.abs(w.numpy() - old).max()]
-        assert not [path for path in still if "score/bias" not in path], name
+def test_layers_of_a_trained_backbone_are_trained_with_it():
+    network = NETWORKS["yamnet-finetuned"].model_copy(update={"layers": ("block_2_max",)})
+    model = build_head(network, 5, SMALL)
+    check_every_weight_moves(model)
+    assert not model.non_trainable_weights
+
+
+@pytest.mark.parametrize("name", DISTINCT.values())
+def test_every_model_can_be_built_and_trained(name):
+    network = NETWORKS[name]
+    model = build_head(network, 5, BACKBONE)
+    waveform = {"waveform"} if network.encoder else set()
+    assert set(model.input) == {"embedding", *network.layers} | waveform
+    check_every_weight_moves(model)
+    fixed = {weight.path.split("/")[0] for weight in model.non_trainable_weights}
+    features = ("embedding", *network.layers) if network.normalization else ()
+    assert fixed - {"dropout"} == {f"norm_{feature}" for feature in features}
 
 
 def test_plus_has_fewer_parameters_than_lean():
-    plus = size(VARIANTS["plus"])
+    plus = size(NETWORKS["plus"])
     assert plus == 4_457_864
     assert plus < PARAMETERS["joint-bahdanau"]
 
@@ -90,47 +119,29 @@ def test_layers_are_pooled_by_average_and_by_maximum():
     found = with_layers(network, names).predict_on_batch(patches)
     np.testing.assert_allclose(found["block_2"], activations.mean(axis=(1, 2)), atol=1e-6)
     np.testing.assert_allclose(found["block_2_max"], activations.max(axis=(1, 2)), atol=1e-6)
-    assert [small_backbone.BACKBONE.width(name) for name in names] == [64, 64]
+    assert [SMALL.width(name) for name in names] == [64, 64]
 
 
-def test_a_finetuned_variant_holds_whatever_backbone_there_is():
-    backbone = load_backbone(Path("docs/small_backbone.py"), mean_normalization=False)
-    variant = VARIANTS["yamnet"].model_copy(update={"backbone": "finetuned"})
+def test_a_finetuned_model_holds_whatever_backbone_there_is():
     own = small_backbone.build().count_params()
-    assert build_head(variant, 7, backbone).count_params() == own + 128 * 7 + 7
+    head = build_head(NETWORKS["yamnet-finetuned"], 7, SMALL)
+    assert head.count_params() == own + 128 * 7 + 7
 
 
 @pytest.mark.parametrize("name", ["block_7", "block_7_max", "embedding_max"])
 def test_a_layer_that_the_backbone_lacks_is_said(name):
-    variant = VARIANTS["plus"].model_copy(update={"layers": (name,)})
+    network = NETWORKS["plus"].model_copy(update={"layers": (name,)})
     with pytest.raises(LeanError, match=rf"'{name}' is not a layer of YAMNet \(pointwise_1_relu"):
-        build_head(variant, 5, BACKBONE)
+        build_head(network, 5, BACKBONE)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_scores_are_independent_sigmoids(name):
-    model = build_head(VARIANTS[name], CLASSES, BACKBONE)
+    model = build_head(NETWORKS[name], CLASSES, BACKBONE)
     scores = model.predict_on_batch(inputs(model))
     assert scores.shape == (3, CLASSES)
     assert ((scores > 0) & (scores < 1)).all()
     assert not np.allclose(scores.sum(axis=1), 1)
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_training_moves_every_weight(name):
-    model = build_head(VARIANTS[name], 5, BACKBONE)
-    model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy")
-    before = [weight.numpy().copy() for weight in model.trainable_weights]
-    targets = np.eye(5, dtype="f4")[:3]
-    for _ in range(2):  # the attention's last bias cancels in the softmax
-        model.train_on_batch(inputs(model), targets)
-    moved = [
-        (weight.path, np.abs(weight.numpy() - old).max())
-        for weight, old in zip(model.trainable_weights, before, strict=True)
-    ]
-    still = [path for path, change in moved if change == 0 and "score/bias" not in path]
-    assert not still
-    assert len(moved) == len(model.weights)
 
 
 def projected_and_encoded() -> tuple[np.ndarray, np.ndarray]:
@@ -167,15 +178,17 @@ def test_bahdanau_is_equations_8_to_11():
     )
 
 
-@pytest.mark.parametrize("attention", [AffinityAttention(), BahdanauAttention(128)])
+@pytest.mark.parametrize(
+    "attention", [Affinity(kind="affinity"), Bahdanau(kind="bahdanau", units=128)]
+)
 def test_attention_weights_sum_to_one_over_the_40_frames(attention):
-    _, weights = attention(*projected_and_encoded())
+    _, weights = build_attention(attention)(*projected_and_encoded())
     assert weights.shape == (2, 40)
     np.testing.assert_allclose(np.sum(weights, axis=1), 1, atol=1e-5)
 
 
 def test_attention_weights_can_be_read_from_a_built_head():
-    head = build_head(VARIANTS["joint-bahdanau"], CLASSES, BACKBONE)
+    head = build_head(NETWORKS["joint-bahdanau"], CLASSES, BACKBONE)
     _, weights = head.get_layer("attention").output
     probe = keras.Model(head.input, weights)
     np.testing.assert_allclose(probe.predict_on_batch(inputs(head)).sum(axis=1), 1, atol=1e-5)

@@ -8,12 +8,14 @@ import tensorflow as tf
 import tensorflow_hub as hub
 
 from lean_audio.audio.decode import SAMPLE_RATE_HZ, read_clip, to_float, to_int16
+from lean_audio.backbones.base import FEATURES_FILE, PROVENANCE_FILE, WEIGHTS_FILE
+from lean_audio.backbones.export import write_embedder
 from lean_audio.backbones.logmel import PATCH_SAMPLES, LogMel, hann_window, mel_weights
-from lean_audio.backbones.weights import load_pretrained, obtain
+from lean_audio.backbones.weights import load_pretrained, prepare_weights
 from lean_audio.backbones.yamnet import build_yamnet
 from lean_audio.config.schema import Yamnet
-from lean_audio.device.export import write_embedder
 from lean_audio.features.embed import open_embedder
+from lean_audio.files import read_json, sha256
 
 GOLDEN = Path(__file__).with_name("golden_log_mel.npz")
 TOLERANCE = 1e-4  # relative
@@ -22,10 +24,8 @@ TOLERANCE = 1e-4  # relative
 PURE_TONE_TOLERANCE = 1e-3
 
 
-def settings(source: str) -> Yamnet:
-    return Yamnet(
-        source=source, hub_url="https://localhost:9/none", silence_s=1, deadline_s=2, seed=3
-    )
+def settings(source: Path) -> Yamnet:
+    return Yamnet(source=str(source), hub_url="https://localhost:9/none")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def published(yamnet_savedmodel):
 @pytest.fixture(scope="module")
 def rebuilt(backbone, yamnet_savedmodel, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("yamnet")
-    obtain(backbone, settings(str(yamnet_savedmodel)), synthetic=False, folder=folder)
-    write_embedder(backbone, folder, layers=["pointwise_12_relu"])
+    prepare_weights(backbone, settings(yamnet_savedmodel), synthetic=False, folder=folder)
+    write_embedder(backbone, folder, folder, ["pointwise_12_relu"], mean_normalization=False)
     return folder
 
 
@@ -122,18 +122,28 @@ def test_backbone_has_the_published_number_of_parameters():
 def test_rebuilt_weights_are_the_same_bytes_every_time(
     backbone, yamnet_savedmodel, rebuilt, tmp_path
 ):
-    again = obtain(backbone, settings(str(yamnet_savedmodel)), synthetic=False, folder=tmp_path)
+    again = prepare_weights(backbone, settings(yamnet_savedmodel), synthetic=False, folder=tmp_path)
     assert again.trained
     assert again.handle == yamnet_savedmodel.name
-    for name in ("backbone.weights.h5", "yamnet.json"):
+    for name in (WEIGHTS_FILE, PROVENANCE_FILE):
         assert (tmp_path / name).read_bytes() == (rebuilt / name).read_bytes()
 
 
-def test_loaded_backbone_computes_what_the_rebuilt_one_does(backbone, rebuilt):
+def test_the_embedder_says_what_it_outputs_and_rests_on(rebuilt):
+    about = read_json(rebuilt / FEATURES_FILE)
+    assert about == {
+        "weights_sha256": sha256(rebuilt / WEIGHTS_FILE),
+        "mean_normalization": False,
+        "widths": {"embedding": 1024, "pointwise_12_relu": 1024},
+    }
+    features = open_embedder(rebuilt)(to_float(sounds()[0]))
+    assert features.shape == (sum(about["widths"].values()),)
+
+
+def test_stored_weights_compute_what_the_savedmodels_do(backbone, yamnet_savedmodel, rebuilt):
     patch = LogMel()(to_float(sounds()))
-    first, second = (
-        load_pretrained(backbone, rebuilt)(patch),
-        load_pretrained(backbone, rebuilt)(patch),
-    )
-    np.testing.assert_array_equal(first, second)
-    assert float(np.std(first)) > 0
+    filled = backbone.build()
+    backbone.load(filled, yamnet_savedmodel)
+    expected = filled(patch)
+    np.testing.assert_array_equal(load_pretrained(backbone, rebuilt)(patch), expected)
+    assert float(np.std(expected)) > 0

@@ -2,23 +2,25 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
-from helpers import ROOT
+from filelock import FileLock
+from helpers import ALL_VARIANTS, ROOT, VARIANTS
 from ruamel.yaml import YAML
 
 TINY = [
-    ("    clips: 400", "    clips: 60"),  # of the demo
-    ("epochs: 40", "epochs: 2"),  # of plus and its ingredients too
-    ("probe_clips: 400", "probe_clips: 4"),
-    ("resamples: 1000", "resamples: 50"),
-    ("timed_chunks: 100", "timed_chunks: 20"),
+    ("params.yaml", "    clips: 400", "    clips: 60"),  # of the demo
+    ("params.yaml", "epochs: 40", "epochs: 2"),
+    ("params.yaml", "probe_clips: 400", "probe_clips: 4"),
+    ("params.yaml", "resamples: 1000", "resamples: 50"),
+    ("lean_audio/device/measure.py", "TIMED_CHUNKS = 100", "TIMED_CHUNKS = 20"),
+    ("models.yaml", "epochs: 20", "epochs: 2"),
+    ("models.yaml", "epochs: 40", "epochs: 2"),
 ]
 
 
@@ -45,7 +47,7 @@ class Clone:
         )
 
     def run(self, *command: str, fails: bool = False) -> str:
-        """The command's output, both streams; asserts that it succeeds or fails as expected."""
+        """Return the command's output, both streams; assert that it succeeds or fails."""
         process = self.start(*command)
         output, _ = process.communicate()
         assert (process.returncode != 0) == fails, output
@@ -60,24 +62,32 @@ class Clone:
         assert old in text
         path.write_text(text.replace(old, new))
 
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--allow-empty", "--message", message)
+
     def cached(self) -> set[str]:
-        """The MD5 of every file in the clone's own DVC cache."""
+        """Return the MD5 of every file in the clone's own DVC cache."""
         found = (self.root / ".dvc/cache/files/md5").rglob("*")
         return {path.parent.name + path.name for path in found if path.is_file()}
 
     def hashes(self) -> dict[str, str]:
-        """Of every output in dvc.lock."""
+        """Return the MD5 of every output in dvc.lock."""
         lock = YAML(typ="safe").load((self.root / "dvc.lock").read_text())
         stages = lock["stages"].values()
         return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
 
+    def record(self, model: str, seed: int = 1) -> Path:
+        """Return the directory of what was measured of a training."""
+        return self.root / "metrics" / "demo" / "trainings" / f"{model}-{seed}"
+
 
 @pytest.fixture(scope="session")
-def make_clone(tmp_path_factory) -> Callable[[], Clone]:
+def make_clone(tmp_path_factory) -> Callable[..., Clone]:
     """Each call makes a fresh clone of the project as it stands, changes included."""
 
-    def make() -> Clone:
-        root = tmp_path_factory.mktemp("clone") / "lean"
+    def make(root: Path | None = None) -> Clone:
+        root = root or tmp_path_factory.mktemp("clone") / "lean"
         clone = Clone(root)
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(root)], check=True)
         listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -86,32 +96,60 @@ def make_clone(tmp_path_factory) -> Callable[[], Clone]:
             if (ROOT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, root / name)
-        for old, new in TINY:
-            clone.edit("params.yaml", old, new)
+        for file, old, new in TINY:
+            clone.edit(file, old, new)
+        left_out = "".join(f"  - {name}\n" for name in ALL_VARIANTS if name not in VARIANTS)
+        for line in left_out.splitlines(keepends=True):
+            clone.edit("params.yaml", line, "")
         clone.run("git", "config", "user.email", "test@localhost")
         clone.run("git", "config", "user.name", "test")
-        clone.run("git", "add", "--all")
-        clone.run("git", "commit", "--quiet", "--message", "tiny")
+        clone.commit("tiny")
         return clone
 
     return make
 
 
 @pytest.fixture(scope="session")
-def finished(make_clone) -> Clone:
-    """A clone in which `dvc repro` has run once, from nothing."""
-    clone = make_clone()
-    clone.run("dvc", "repro")
+def finished(make_clone, tmp_path_factory) -> Clone:
+    """A clone in which `dvc repro` has run once, from nothing; tests only read it.
+
+    It is made once for all of pytest-xdist's workers.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    clone = Clone(shared / "finished" / "lean")
+    with FileLock(shared / "finished.lock"):
+        if not (done := shared / "finished.done").exists():
+            shutil.rmtree(clone.root.parent, ignore_errors=True)
+            clone.root.parent.mkdir()
+            make_clone(clone.root).run("dvc", "repro")
+            clone.commit("results")
+            done.touch()
     return clone
 
 
-@pytest.fixture(scope="session")
-def model(finished) -> Path:
-    return finished.root / "models" / "demo" / "lean.tflite"
+def copy_clone(source: Clone, root: Path) -> Clone:
+    """Copy a finished clone; MLflow's database names the copy's own artifacts."""
+    shutil.copytree(source.root, root, symlinks=True)
+    database = sqlite3.connect(root / "mlruns" / "mlflow.db")
+    with database:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            database.execute(
+                f"UPDATE {table} SET {column} = replace({column}, ?, ?)",  # noqa: S608
+                (str(source.root), str(root)),
+            )
+    database.close()
+    return Clone(root)
 
 
 @pytest.fixture
-def sound(tmp_path) -> Path:
-    path = tmp_path / "noise.wav"
-    soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, 40_000), 16_000)
-    return path
+def working(finished, tmp_path) -> Clone:
+    """A copy of the finished clone for one test to change."""
+    return copy_clone(finished, tmp_path / "lean")
+
+
+@pytest.fixture(scope="module")
+def module_copy(finished, tmp_path_factory) -> Clone:
+    """A copy of the finished clone for the tests of one file to change, in their order."""
+    return copy_clone(finished, tmp_path_factory.mktemp("copy") / "lean")

@@ -3,14 +3,14 @@
 import json
 
 import vl_convert
-from helpers import VARIANTS
+from helpers import ALL_VARIANTS
 
 TOGETHER = {
     "validation mAP": "history",
     "training loss": "history",
-    "AP by class": "classes",
-    "precision and recall": "pr",
-    "reliability": "reliability",
+    "AP by class": "tables/classes",
+    "precision and recall": "tables/pr",
+    "reliability": "tables/reliability",
 }
 
 
@@ -24,5 +24,7 @@ def test_plots_lay_all_variants_over_each_other(finished):
     for name, kind in TOGETHER.items():
         (plot,) = shown[name]
         points = plot["content"]["data"]["values"]
-        assert {point["filename"] for point in points} == {f"{v}.{kind}.csv" for v in VARIANTS}
+        assert {point["filename"] for point in points} == {
+            f"{variant}-1/{kind}.csv" for variant in ALL_VARIANTS
+        }
         assert "<path" in vl_convert.vegalite_to_svg(plot["content"])

@@ -5,22 +5,22 @@ import pytest
 
 from lean_audio.audio.decode import to_float
 from lean_audio.backbones.base import load_backbone
+from lean_audio.backbones.export import export_features
 from lean_audio.backbones.logmel import LogMel
+from lean_audio.backbones.pooling import with_layers
 from lean_audio.backbones.weights import load_pretrained
-from lean_audio.device.export import export_features
 from lean_audio.errors import LeanError
 from lean_audio.features.cache import Embeddings
 from lean_audio.features.chunks import open_chunks
-from lean_audio.model import with_layers
 from lean_audio.tflite.runtime import Runtime
 
 
 def test_cached_rows_are_the_features_of_their_chunks(finished, params, backbone):
     data = finished.root / "data" / "demo"
-    chunks = open_chunks(data / "audio", "eval", ())
+    chunks = open_chunks(data / "audio" / "eval")
     rows = np.arange(len(chunks))[::7]
-    cached = Embeddings(data / "embeddings", "eval")
-    network = with_layers(load_pretrained(backbone, data / "yamnet"), params.embed.layers)
+    cached = Embeddings(data / "embeddings" / "eval")
+    network = with_layers(load_pretrained(backbone, data / "weights"), params.embed.layers)
     expected = network(LogMel()(to_float(chunks.waveforms(rows))), training=False)
     assert set(expected) == {"embedding", *params.embed.layers}
     for name, values in expected.items():
@@ -33,7 +33,7 @@ def test_cached_rows_are_the_features_of_their_chunks(finished, params, backbone
 
 def test_mean_normalization_changes_the_patch_by_its_band_means(finished, params):
     data = finished.root / "data" / "demo"
-    samples = open_chunks(data / "audio", "eval", ()).waveforms([0, 1])
+    samples = open_chunks(data / "audio" / "eval").waveforms([0, 1])
     plain, normalised = LogMel()(to_float(samples)), LogMel(True)(to_float(samples))
     np.testing.assert_allclose(np.mean(normalised, axis=1), 0, atol=1e-5)
     difference = np.asarray(plain) - np.asarray(normalised)
@@ -42,7 +42,7 @@ def test_mean_normalization_changes_the_patch_by_its_band_means(finished, params
     )
     chunk = to_float(samples[0])
     first, second = (
-        Runtime(export_features(load_backbone(params.backbone, flag), data / "yamnet"))(chunk)
+        Runtime(export_features(load_backbone(params.backbone, flag), data / "weights"))(chunk)
         for flag in (False, True)
     )
     assert np.abs(first - second).max() > 0

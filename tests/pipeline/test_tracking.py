@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,11 +13,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from helpers import VARIANTS, local, runs, wait_for
+from helpers import RUNS, VARIANTS, local, runs, wait_for
 from mlflow.tracking import MlflowClient
 from tracked import CURVES, curve, snapshot
 
 DEAD_SERVER = "http://127.0.0.1:9"
+TRAIN = ("--model", "joint-affinity", "--seed", "1")
 
 
 @contextmanager
@@ -26,17 +28,17 @@ def variable(clone: Any, name: str, value: str) -> Iterator[None]:
     del clone.environment[name]
 
 
-def test_repro_leaves_one_whole_run_a_variant(finished):
+def test_repro_leaves_one_complete_run_per_training(finished):
     found = snapshot(local(finished.root))
     assert len(runs(local(finished.root))) == len(VARIANTS)
-    assert set(found) == set(VARIANTS)
-    metrics = finished.root / "metrics" / "demo"
-    for variant, run in found.items():
-        history = pd.read_csv(metrics / f"{variant}.history.csv")
+    assert set(found) == RUNS
+    for variant in VARIANTS:
+        run, record = found[f"{variant}-1"], finished.record(variant)
+        history = pd.read_csv(record / "history.csv")
         assert run["status"] == "FINISHED"
         for name in CURVES:
             assert run["curves"][name] == list(zip(history["epoch"], history[name], strict=True))
-        stated = json.loads((metrics / f"{variant}.json").read_text())
+        stated = json.loads((record / "metrics.json").read_text())
         for name, value in stated.items():
             if isinstance(value, float | int) and not isinstance(value, bool):
                 assert run["metrics"][name] == value
@@ -53,27 +55,31 @@ def test_repro_leaves_one_whole_run_a_variant(finished):
 def test_on_device_metrics_are_on_the_run_they_belong_to(finished):
     found = snapshot(local(finished.root))
     device = json.loads((finished.root / "metrics/demo/device.json").read_text())
-    run = found.pop("joint-bahdanau")
+    run = found.pop("joint-bahdanau-1")
     assert run["metrics"]["device/int4/bytes"] == device["schemes"]["int4"]["bytes"]
     assert run["metrics"]["shipped/mAP"] == device["schemes"][device["shipped"]]["mAP"]
     assert "device/lean.tflite" in run["artifacts"]
-    assert "device/int4/bytes" not in found["yamnet"]["metrics"]
+    assert "device/int4/bytes" not in found["joint-affinity-1"]["metrics"]
 
 
-def test_who_deletes_the_runs_has_them_made_again_by_repro(finished):
-    before = snapshot(local(finished.root))
-    (finished.root / "mlruns" / "mlflow.db").unlink()
-    (finished.root / "mlruns" / "demo" / "tracked.json").unlink()
-    output = finished.run("dvc", "repro")
+def test_deleted_runs_are_made_again_by_repro(working):
+    before = snapshot(local(working.root))
+    shutil.rmtree(working.root / "mlruns")
+    output = working.run("dvc", "repro")
     assert "stages.train" not in output
-    assert set(snapshot(local(finished.root))) == set(before)
+    after = snapshot(local(working.root))
+    assert set(after) == set(before)
+    for name, run in after.items():
+        for what in ("params", "metrics", "curves", "artifacts"):
+            assert run[what] == before[name][what]
 
 
-def test_without_a_server_training_warns_once_and_tracking_says_what_to_do(finished):
-    weights = finished.root / "models/demo/heads/yamnet.weights.h5"
+def test_without_a_server_training_warns_once_and_tracking_says_what_to_do(working):
+    finished = working
+    weights = finished.root / "models/demo/heads/joint-affinity-1/head.weights.h5"
     before = weights.read_bytes()
     with variable(finished, "MLFLOW_TRACKING_URI", DEAD_SERVER):
-        output = finished.stage("train", "yamnet")
+        output = finished.stage("train", *TRAIN)
         assert output.count("warning: MLflow failed (") == 1
         assert weights.read_bytes() == before
         with variable(finished, "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"):
@@ -105,28 +111,30 @@ def server(tmp_path) -> Iterator[str]:
             process.wait()
 
 
-def test_a_shared_server_gets_live_epochs_and_whole_runs(finished, server):
+@pytest.mark.specialist
+def test_a_shared_server_gets_live_epochs_and_complete_runs(working, server):
+    finished = working
     with variable(finished, "MLFLOW_TRACKING_URI", server):
-        output = finished.stage("train", "yamnet")
+        output = finished.stage("train", *TRAIN)
         assert "warning" not in output
         (live,) = runs(server)
         assert len(curve(MlflowClient(server), live, "val_mAP")) == 2
         assert "mAP" not in live.data.metrics
         finished.stage("track")
     found = snapshot(server)
-    assert set(found) == set(VARIANTS)
+    assert set(found) == RUNS
     assert len(runs(server)) == len(VARIANTS)
-    assert "mAP" in found["yamnet"]["metrics"]
+    assert "mAP" in found["joint-affinity-1"]["metrics"]
     assert live.info.run_id in {run.info.run_id for run in runs(server)}
-    assert "device/lean.tflite" in found["joint-bahdanau"]["artifacts"]
+    assert "device/lean.tflite" in found["joint-bahdanau-1"]["artifacts"]
 
 
-def test_parallel_experiments_in_workspaces_of_their_own_share_the_store(finished):
-    finished.run("git", "add", "--all")
-    finished.run("git", "commit", "--quiet", "--allow-empty", "--message", "results")
+@pytest.mark.specialist
+def test_parallel_experiments_in_workspaces_of_their_own_share_the_store(working):
+    finished = working
     for seed in ("11", "12"):
-        queued = ("--queue", "--name", f"seed-{seed}", "--set-param", f"seed={seed}")
-        finished.run("dvc", "exp", "run", *queued, "train@yamnet")
+        queued = ("--queue", "--name", f"seed-{seed}", "--set-param", f"seeds=[{seed}]")
+        finished.run("dvc", "exp", "run", *queued, f"train@joint-affinity-{seed}")
     finished.run("dvc", "queue", "start", "--jobs", "2")
     until = time.monotonic() + 240
     while "Running" in (state := finished.run("dvc", "queue", "status")) or "Queued" in state:

@@ -111,7 +111,7 @@ def test_pieces_read_as_one_file(tmp_path):
     [
         (lambda folder: (folder / "clips.zip").unlink(), "clips.zip is missing"),
         (lambda folder: (folder / "clips.z03").unlink(), "last of 6 parts, of which 5 are here"),
-        (lambda folder: os.truncate(folder / "clips.zip", 900), "not a whole zip archive"),
+        (lambda folder: os.truncate(folder / "clips.zip", 900), "not a complete zip archive"),
         (lambda folder: os.truncate(folder / "clips.z02", 900), "overlaps the next one"),
     ],
 )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
 from lean_audio.features.chunks import (
+    CHUNKS_FILE,
     VIEW,
     Chunks,
     count_rows,
@@ -69,8 +70,8 @@ def stored(tmp_path) -> tuple[Chunks, list[np.ndarray]]:
     sounds = [rng.integers(-30000, 30000, length).astype("<i2") for length in lengths]
     shard_path(tmp_path, 0).write_bytes(b"".join(sound.tobytes() for sound in sounds))
     clips = clip_table(lengths)
-    save_tables(tmp_path, clips, {"eval": index_chunks(clips, 0.5, "repeat")})
-    return open_chunks(tmp_path, "eval", ("Bark", "Dog")), sounds
+    save_tables(tmp_path, clips, index_chunks(clips, 0.5, "repeat"), ("Bark", "Dog"))
+    return open_chunks(tmp_path), sounds
 
 
 def test_chunks_read_what_was_stored_and_repeat_what_is_short(stored):
@@ -102,12 +103,20 @@ def test_multi_hot_follows_the_vocabulary():
     )
 
 
+def test_labels_keep_their_order_and_spelling_on_disk(tmp_path):
+    vocabulary = ("None", "Bell, small", 'A "b"', "NA")
+    clips = clip_table([16000]).assign(labels=[("NA", "None")])
+    save_tables(tmp_path, clips, index_chunks(clips, 1.0, "drop"), vocabulary)
+    chunks = open_chunks(tmp_path)
+    assert chunks.vocabulary == vocabulary
+    assert chunks.clip_targets.tolist() == [[1, 0, 0, 1]]
+
+
 def test_a_part_of_the_views_is_read_without_the_rest(stored, tmp_path):
     chunks, _ = stored
-    chunks.index.to_parquet(tmp_path / "eval.parquet", index=False, row_group_size=2)
+    chunks.index.to_parquet(tmp_path / CHUNKS_FILE, index=False, row_group_size=2)
     views = chunks.index[VIEW].to_numpy()
-    assert count_rows(tmp_path, "eval") == len(views)
+    assert count_rows(tmp_path) == len(views)
     for start in range(len(views)):
         for stop in range(start + 1, len(views) + 1):
-            found = read_views(tmp_path, "eval", start, stop)
-            np.testing.assert_array_equal(found, views[start:stop])
+            np.testing.assert_array_equal(read_views(tmp_path, start, stop), views[start:stop])

@@ -35,14 +35,19 @@ def test_a_gpu_environment_is_not_replaced_by_targets_that_do_not_name_it(tmp_pa
     assert "requirements/cpu.lock" in plan("GPU=")
 
 
-def test_a_stage_searches_for_garbage_while_it_works_and_not_while_it_starts():
-    program = (
-        "import gc, stages; from lean_audio.errors import run_stage;"
-        "print(gc.isenabled()); run_stage(lambda: print(gc.isenabled()))"
-    )
-    command = [sys.executable, "-c", program]
-    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert printed.split() == ["False", "True"]
+def test_a_stages_options_are_its_parameters_and_an_error_is_its_sentence():
+    program = """
+from lean_audio.errors import LeanError
+from stages import run_stage
+def main(model: str, seed: int) -> None:
+    raise LeanError(f"{model} {seed + 1}")
+run_stage(main)
+"""
+    command = [sys.executable, "-c", program, "--model", "a;touch X", "--seed", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: a;touch X 2\n")
+    done = subprocess.run(command[:-2], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "--seed" in done.stderr
 
 
 def test_the_plan_names_bytes_disk_and_hours_of_every_stage(params):

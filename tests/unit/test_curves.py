@@ -4,17 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import precision_recall_curve
-from splits import store
 
 from lean_audio.errors import LeanError
-from lean_audio.evaluation.evaluate import evaluate
+from lean_audio.files import read_json
 from lean_audio.metrics.curves import (
-    MOST_POINTS,
+    BINS,
+    MAX_POINTS,
     curve_labels,
     operating_points,
     precision_recall,
     reliability,
 )
+from lean_audio.metrics.evaluate import DATA_DIGITS, evaluate
 
 LABELS = ("Bark", "Cat", "Dog", "Owl")
 
@@ -53,15 +54,15 @@ def test_long_curves_are_thinned_and_keep_their_ends():
     targets = np.ones(1000, int)
     targets[::3] = 0
     kept = operating_points(targets, np.linspace(1, 0, 1000))
-    assert len(kept) == MOST_POINTS
+    assert len(kept) == MAX_POINTS
     assert kept[0].tolist() == [1 / 666, 1 / 2]
     assert kept[-1].tolist() == [1, 666 / 999]
     assert (np.diff(kept[:, 0]) > 0).all()
 
 
 def test_a_curve_that_is_short_enough_keeps_every_point():
-    scores = np.linspace(1, 0, MOST_POINTS)
-    assert len(operating_points(np.ones(MOST_POINTS, int), scores)) == MOST_POINTS
+    scores = np.linspace(1, 0, MAX_POINTS)
+    assert len(operating_points(np.ones(MAX_POINTS, int), scores)) == MAX_POINTS
 
 
 def test_the_table_has_the_shown_classes_in_their_order():
@@ -117,18 +118,28 @@ def test_bins_without_pairs_are_empty_cells_and_unscored_classes_are_left_out():
     assert reliability(np.zeros((2, 2)), scores, 2)["pairs"].tolist() == [0, 0]
 
 
-def test_evaluation_writes_three_tables_with_the_training_clips_of_each_class(params, tmp_path):
-    examples = store(tmp_path / "chunks", [9000, 16000, 20000], [("Dog",), ("Bark", "Dog"), ()])
+def test_an_evaluation_is_one_file_of_metrics_and_four_tables(params, tmp_path):
+    targets = np.array([[0, 1], [1, 1], [0, 0]], np.uint8)
     scores = np.array([[0.2, 0.9], [0.6, 0.7], [0.3, 0.1]], np.float32)
-    train_targets = np.array([[1, 0]] * 300 + [[1, 1]], np.uint8)
-    settings = params.evaluate.model_copy(update={"curve_classes": 1})
-    result = evaluate(scores, examples.chunks, train_targets, settings, 10)
-    result.save_tables(tmp_path / "metrics", "yamnet")
-    names = ("classes", "pr", "reliability")
-    classes, curve, bins = (pd.read_csv(tmp_path / f"metrics/yamnet.{n}.csv") for n in names)
-    assert list(classes) == ["label", "AP", "AUC", "positives", "train_clips"]
-    assert classes["train_clips"].tolist() == [301, 1]
-    assert classes["positives"].tolist() == [1, 2]
-    assert set(curve["label"]) == {"Dog"}
-    assert len(bins) == params.evaluate.reliability_bins
-    assert bins["pairs"].sum() == 3 * 2
+    settings = params.evaluate.model_copy(update={"curve_classes": 1, "resamples": 20})
+    evaluate(targets, scores, ("Bark", "Dog"), settings).save(tmp_path, "0123456789abcdef")
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "tables"}
+    metrics = read_json(tmp_path / "metrics.json")
+    assert (metrics["mAP"], metrics["clips"]) == (1, 3)
+    assert metrics["data"] == "0123456789abcdef"[:DATA_DIGITS]
+    tables = {path.stem: pd.read_csv(path) for path in (tmp_path / "tables").iterdir()}
+    assert set(tables) == {"classes", "pr", "reliability", "resampled"}
+    assert list(tables["classes"]) == ["label", "AP", "AUC", "positives"]
+    assert tables["classes"]["positives"].tolist() == [1, 2]
+    assert set(tables["pr"]["label"]) == {"Dog"}
+    assert len(tables["reliability"]) == BINS
+    assert tables["reliability"]["pairs"].sum() == 3 * 2
+    assert len(tables["resampled"]) == 20
+
+
+def test_an_evaluation_without_labels_has_no_numbers_but_all_its_files(params, tmp_path):
+    none, scores = np.zeros((3, 2), np.uint8), np.full((3, 2), 0.5, np.float32)
+    evaluate(none, scores, ("Bark", "Dog"), params.evaluate).save(tmp_path, "0" * 64)
+    assert read_json(tmp_path / "metrics.json")["mAP"] is None
+    for name in ("pr", "resampled"):
+        assert pd.read_csv(tmp_path / "tables" / f"{name}.csv").empty

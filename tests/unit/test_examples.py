@@ -1,6 +1,7 @@
-"""The clips that the report shows: drawn by chance, described exactly, the same every time."""
+"""The clips that the report shows: drawn at random, described exactly, the same every time."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import soundfile
 from splits import VOCABULARY, store
 
 from lean_audio.backbones.yamnet import BACKBONE
-from lean_audio.evaluation.examples import Trained, draw_clips, fold_attention, tags, write_examples
+from lean_audio.evaluation.examples import draw_clips, fold_attention, tags, write_examples
 from lean_audio.model import build_head
 from lean_audio.training.batches import Examples
+from lean_audio.training.heads import Head, read_head, save_head
 from lean_audio.training.scoring import score_clips
 
 RISING = np.arange(40) / np.arange(40).sum()
@@ -65,28 +67,29 @@ def test_attention_has_mean_1_over_whole_chunks_and_is_0_where_no_chunk_lies():
     np.testing.assert_allclose(folded[:40], 40 * weights[0])
 
 
-def test_the_seed_alone_decides_which_clips_are_drawn(params):
+def test_the_same_clips_are_drawn_every_time_and_no_clip_twice(params):
     clips = clip_rows([(f"label {n}",) for n in range(30)], [1] * 30)
-    drawn = [draw_clips(clips, params.examples, seed) for seed in (1, 1, 2)]
-    assert drawn[0] == drawn[1] != drawn[2]
-    assert len(set(drawn[0])) == params.examples.clips
+    drawn = draw_clips(clips, params.examples)
+    assert drawn == draw_clips(clips, params.examples)
+    assert len(set(drawn)) == params.examples.clips
+    assert drawn != sorted(drawn)  # at random
 
 
-def test_a_first_label_comes_again_only_after_every_other(params):
-    labels = [("Dog", "Bark")] * 20 + [("Bark",)] + [("Owl",)] + [()] * 20
-    clips = clip_rows(labels, [1] * len(labels))
-    for seed in range(5):
-        drawn = draw_clips(clips, params.examples, seed)
-        firsts = [labels[row][0] for row in drawn]
-        assert sorted(firsts[:3]) == ["Bark", "Dog", "Owl"]
-        assert firsts[3:] == ["Dog"] * 3
+@pytest.mark.parametrize("owl", range(0, 20, 5))
+def test_a_first_label_comes_again_only_after_every_other(params, owl):
+    labels = [("Dog", "Bark")] * 20 + [("Bark",)] + [()] * 20
+    labels.insert(owl, ("Owl",))
+    drawn = draw_clips(clip_rows(labels, [1] * len(labels)), params.examples)
+    firsts = [labels[row][0] for row in drawn]
+    assert sorted(firsts[:3]) == ["Bark", "Dog", "Owl"]
+    assert firsts[3:] == ["Dog"] * 3
 
 
 def test_long_clips_are_drawn_only_where_there_is_no_other(params):
     clips = clip_rows([("Dog",), ("Dog",), ("Owl",), ()], [8, 8.01, 9, 1])
-    assert draw_clips(clips, params.examples, 1) == [0]
-    assert sorted(draw_clips(clips[1:], params.examples, 1)) == [1, 2]
-    assert draw_clips(clips[3:], params.examples, 1) == []
+    assert draw_clips(clips, params.examples) == [0]
+    assert sorted(draw_clips(clips[1:], params.examples)) == [1, 2]
+    assert draw_clips(clips[3:], params.examples) == []
 
 
 def test_the_best_labels_and_all_true_ones_are_told_by_falling_score():
@@ -98,35 +101,52 @@ def test_the_best_labels_and_all_true_ones_are_told_by_falling_score():
     assert [tag["chunk_scores"] for tag in told] == [[0.9, 0.7], [0.5, 0.5], [0.2, 0.0]]
 
 
-@pytest.fixture
-def data(tmp_path) -> Examples:
-    """Of 0.0125 s, 1 s, 1.25 s and 2.31 s."""
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Examples:
+    """Clips of 0.0125 s, 1 s, 1.25 s and 2.31 s."""
     labels = [("Dog",), ("Bark", "Dog"), (), ("Bark",)]
-    return store(tmp_path / "chunks", [200, 16000, 20000, 36960], labels)
+    return store(tmp_path_factory.mktemp("data") / "split", [200, 16000, 20000, 36960], labels)
 
 
-def trained(params, folder: Path, name: str) -> Trained:
-    variant = params.variants[name]
-    weights = folder / f"{name}.weights.h5"
-    build_head(variant, len(VOCABULARY), BACKBONE).save_weights(weights)
-    return Trained(name, variant, weights, BACKBONE)
+@pytest.fixture(scope="module")
+def trained(params, tmp_path_factory):
+    """A head of random weights as stage train stores it, by model."""
+
+    @cache
+    def head(name: str) -> Head:
+        folder = tmp_path_factory.mktemp(name)
+        network = params.model(name).network
+        save_head(folder, name, 1, network, build_head(network, len(VOCABULARY), BACKBONE))
+        return read_head(folder)
+
+    return head
 
 
-def written(params, data: Examples, folder: Path, one: Trained, dataset: str = "demo") -> dict:
-    write_examples(folder, data, one, params.examples, dataset, seed=1)
+@pytest.fixture(scope="module")
+def written(params, data, trained, tmp_path_factory):
+    """The folder of a model's examples, written once per dataset."""
+
+    @cache
+    def examples(name: str, dataset: str = "demo") -> Path:
+        folder = tmp_path_factory.mktemp("examples")
+        (folder / "99.png").touch()  # of an earlier run
+        write_examples(folder, data, trained(name), BACKBONE, params.examples, dataset)
+        return folder
+
+    return examples
+
+
+def read(folder: Path) -> dict:
     return json.loads((folder / "examples.json").read_text())
 
 
 @pytest.mark.parametrize("name", ["joint-bahdanau", "joint-affinity"])
-def test_a_clip_is_described_as_the_pipeline_hears_it(params, data, tmp_path, name):
-    one = trained(params, tmp_path, name)
-    content = written(params, data, tmp_path / "examples", one)
+def test_a_clip_is_described_as_the_pipeline_scores_it(data, trained, written, name):
+    content = read(written(name))
     assert (content["variant"], content["attends"], content["frame_s"]) == (name, True, 0.025)
     clips = {clip["clip"]: clip for clip in content["clips"]}
     assert set(clips) == {"clip0", "clip1", "clip3"}  # clip2 has no label
-    head = build_head(one.variant, len(VOCABULARY), BACKBONE)
-    head.load_weights(one.weights)
-    scores = score_clips(head, data, 256)
+    scores = score_clips(trained(name).open(len(VOCABULARY), BACKBONE), data)
     for row, frames in ((0, 1), (1, 40), (3, 93)):
         clip = clips[f"clip{row}"]
         assert len(clip["attention"]) == frames
@@ -144,34 +164,33 @@ def test_a_clip_is_described_as_the_pipeline_hears_it(params, data, tmp_path, na
     ]
 
 
-def test_a_variant_without_attention_has_none_to_show(params, data, tmp_path):
-    content = written(params, data, tmp_path / "out", trained(params, tmp_path, "joint-none"))
+def test_a_model_without_attention_has_none_to_show(written):
+    content = read(written("joint-none"))
     assert content["attends"] is False
     assert [clip["attention"] for clip in content["clips"]] == [None] * 3
 
 
-def test_the_sound_is_kept_for_listed_datasets_alone(params, data, tmp_path):
-    one = trained(params, tmp_path, "joint-bahdanau")
-    loud = written(params, data, tmp_path / "demo", one)
-    for clip in loud["clips"]:
-        sound = soundfile.info(tmp_path / "demo" / clip["audio"])
+def test_the_sound_is_kept_for_listed_datasets_alone(written):
+    loud = written("joint-bahdanau")
+    for clip in read(loud)["clips"]:
+        sound = soundfile.info(loud / clip["audio"])
         assert (sound.samplerate, sound.channels, sound.format) == (16_000, 1, "MP3")
         assert sound.duration == pytest.approx(clip["duration_s"], abs=0.05)
-    mute = written(params, data, tmp_path / "folder", one, "folder")
-    assert [clip["audio"] for clip in mute["clips"]] == [None] * 3
-    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == [
+    mute = written("yamnet", "folder")
+    assert [clip["audio"] for clip in read(mute)["clips"]] == [None] * 3
+    assert sorted(path.name for path in mute.iterdir()) == [
         *("01.png", "02.png", "03.png", "examples.json")
     ]
 
 
-def test_two_runs_give_the_same_bytes_and_leave_nothing_of_an_earlier_one(params, data, tmp_path):
-    one = trained(params, tmp_path, "joint-bahdanau")
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "99.png").touch()
-    for name in "ab":
-        written(params, data, tmp_path / name, one)
+def test_two_runs_give_the_same_bytes_and_leave_nothing_of_an_earlier_one(
+    params, data, trained, written, tmp_path
+):
+    head = trained("joint-bahdanau")
+    write_examples(tmp_path / "again", data, head, BACKBONE, params.examples, "demo")
     first, second = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
+        {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (written("joint-bahdanau"), tmp_path / "again")
     )
     assert len(first) == 7
     assert first == second

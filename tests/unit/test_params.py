@@ -1,4 +1,4 @@
-"""params.yaml: whatever is wrong with it is said in one sentence."""
+"""params.yaml and models.yaml: whatever is wrong with them is said in one sentence."""
 
 from pathlib import Path
 
@@ -7,13 +7,30 @@ import pytest
 from lean_audio.config.params import load_params
 from lean_audio.errors import LeanError
 
-TEXT = (Path(__file__).parents[2] / "params.yaml").read_text()
+ROOT = Path(__file__).parents[2]
+PARAMS, MODELS = "params.yaml", "models.yaml"
+TEXTS = {name: (ROOT / name).read_text() for name in (PARAMS, MODELS)}
 
 
-def load(tmp_path: Path, text: str):
-    path = tmp_path / "params.yaml"
-    path.write_text(text)
-    return load_params(path)
+@pytest.fixture
+def load(tmp_path):
+    """Read both files after a change of one of them."""
+
+    def load_changed(file: str, old: str, new: str):
+        assert old in TEXTS[file]
+        for name, text in TEXTS.items():
+            (tmp_path / name).write_text(text.replace(old, new) if name == file else text)
+        return load_params(tmp_path / PARAMS)
+
+    return load_changed
+
+
+def check_fault(load, file: str, old: str, new: str, named: list[str]) -> None:
+    with pytest.raises(LeanError) as error:
+        load(file, old, new)
+    message = str(error.value)
+    assert "\n" not in message and "  " not in message
+    assert [part for part in (file, *named) if part not in message] == []
 
 
 @pytest.mark.parametrize(
@@ -22,67 +39,120 @@ def load(tmp_path: Path, text: str):
         ("dataset: demo", "dataset: esc50", ["dataset", "'esc50'", "'demo'", "'folder'"]),
         ("attention: bahdanau #", "attention: self #", ["'self'", "'none'", "'affinity'"]),
         ("epochs: 40", "epochs: 0", ["train.epochs", "0", "greater than 0"]),
-        ("epochs: 40", "epoch: 40", ["train.epoch"]),
+        ("epochs: 40", "epoch: 40", ["train.epoch: 40", "allowed are epochs, batch_size"]),
         ("  epochs: 40\n", "", ["train.epochs", "required"]),
         ("train: 1.0", "train: 1.5", ["prepare.hop_s.train", "1.5", "less than or equal to 1"]),
-        ("seed: 1 # of training", "seed: -1 # of training", ["seed", "-1", "greater than"]),
+        ("hop_s: #", "hop: #", ["prepare.hop: ", "allowed are resampler, max_set_aside, hop_s"]),
+        ("seeds: [1]", "seeds: [-1]", ["seeds", "-1", "greater than"]),
+        ("seeds: [1]", "seeds: [2, 1, 2]", ["seeds", "[2, 1, 2]", "2 is named twice"]),
+        ("seeds: [1]", "seeds: []", ["seeds", "[]", "at least one seed"]),
+        ("  - plus\n", "  - plus\n  - plus\n", ["variants", "'plus' is named twice"]),
+        ("  - plus\n", "  - lean\n", ["variants", "'lean'", "models.yaml: yamnet, yamnet-proj"]),
+        ("costs: []", "costs: [lean]", ["costs", "'lean'", "models.yaml", "joint-none"]),
+        ("  - joint-bahdanau\n", "", ["'bahdanau'", "'joint-bahdanau'", "joint-affinity, plus"]),
+        ("variant: headline", "variant: recipe", ["quantize.variant", "'recipe'", "headline, yam"]),
+        ("[float32, float16", "[float16", ["quantize", "schemes", "float32 among them"]),
         ("learning_rate: 0.0001", "learning_rate: .inf", ["train.learning_rate", "inf"]),
         ("tail: repeat", "tail: pad", ["prepare.tail", "'pad'", "'repeat'", "'drop'"]),
-        ("  joint-bahdanau:", "  joint-other:", ["joint-bahdanau", "variants", "joint-other"]),
-        ("attention_units: 128", "attention_units: 0", ["joint-bahdanau", "attention_units"]),
-        ("curve_classes: 6", "curve_classes: 0", ["evaluate.curve_classes", "0", "above 0"]),
+        ("curve_classes: 6", "curve_classes: 0", ["evaluate.curve_classes", "0", "positive"]),
         ("curve_classes: 6", "curve_classes: Dog", ["curve_classes", "'Dog'", "list of labels"]),
         ("curve_classes: 6", "curve_classes: [1]", ["curve_classes", "[1]", "list of labels"]),
-        ("reliability_bins: 10", "reliability_bins: 0", ["reliability_bins", "greater than 0"]),
+        ("resamples: 1000", "resamples: 0", ["evaluate.resamples", "greater than 0"]),
         ("audio: [demo]", "audio: [esc50]", ["examples.audio", "'esc50'", "'demo'", "'folder'"]),
         ("max_s: 8.0", "max_s: 0", ["examples.max_s", "0", "greater than 0"]),
+        ("strategy: auto", "strategy: all", ["compute.strategy", "'all'", "'mirrored'"]),
+        ("scheduler: local", "scheduler: host", ["cluster.scheduler", "'host'", "tcp://host:8786"]),
         ("dataset: demo", "dataset: [", ["not YAML"]),
-        ("{learning_rate: 0.001}", "{rate: 0.001}", ["yamnet-scratch", "train.rate", "0.001"]),
-        (
-            "{learning_rate: 0.001}",
-            "{epochs: 0}",
-            ["yamnet-scratch", "train.epochs", "greater"],
-        ),
-        ("layers: [pointwise_12_relu]", "layers: [stem]", ["one-layer", "stem", "embed.layers"]),
-        ("after: joint-bahdanau", "after: lean", ["ingredients.recipe", "'lean'", "joint-none"]),
-        ("after: maxima\n", "after: minima\n", ["variants.plus.after", "'minima'", "maxima"]),
-        ("seeds: [] # beside", "seeds: [1] # beside", ["ablation.seeds", "1", "`seed`"]),
-        ("costs: []", "costs: [lean]", ["ablation.costs", "lean", "joint-none"]),
-        ("dropout: 0.65", "dropout: 1.0", ["dropout", "less than 1"]),
     ],
 )
-def test_faults_are_named_with_value_and_what_is_allowed(tmp_path, old, new, named):
-    assert old in TEXT
-    with pytest.raises(LeanError) as error:
-        load(tmp_path, TEXT.replace(old, new))
-    message = str(error.value)
-    assert "\n" not in message
-    assert all(part in message for part in [*named, "params.yaml"])
+def test_faults_of_params_are_named_with_value_and_what_is_allowed(load, old, new, named):
+    check_fault(load, PARAMS, old, new, named)
 
 
-def test_affinity_refuses_widths_that_have_no_dot_product(tmp_path):
-    head, affinity = TEXT.split("  joint-affinity:")
-    with pytest.raises(LeanError, match=r"affinity needs projection_units \(128\)"):
-        load(
-            tmp_path,
-            f"{head}  joint-affinity:"
-            + affinity.replace("projection_units: 256", "projection_units: 128", 1),
-        )
+BAHDANAU = "attention: {kind: bahdanau, units: 128}"
+NAMES = "letters, digits, - and _"
 
 
-def test_a_missing_file_says_where_to_run(tmp_path):
-    with pytest.raises(LeanError, match="root directory"):
-        load_params(tmp_path / "params.yaml")
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("  plus:\n", "  my model:\n", ["'my model'", NAMES]),
+        ("  plus:\n", '  "a;touch X":\n', ["'a;touch X'", NAMES]),
+        ("  plus:\n", '  "-plus":\n', ["'-plus'", NAMES]),
+        ("  plus:\n", "  headline:\n", ["'headline'", NAMES]),
+        ("after: joint-bahdanau", "after: lean", ["recipe.after", "'lean'", "joint-none"]),
+        ("after: maxima\n", "after: plus\n", ["plus.after", "back to plus"]),
+        ("  recipe:\n    after: joint-bahdanau", "  recipe:\n    after: plus", ["back to recipe"]),
+        ("network: *plus", "network: *minus", ["not YAML", "undefined alias", "line"]),
+        ("  plus:\n", "  maxima:\n", ["not YAML", "duplicate key", "maxima"]),
+        (BAHDANAU, BAHDANAU.replace("128", "0"), ["joint-bahdanau", "attention", "units: 0"]),
+        (BAHDANAU, "attention: {kind: dot}", ["attention", "'dot'", "'affinity', 'bahdanau'"]),
+        ("{units: 128}", "{width: 128}", ["encoder.width: 128", "allowed are units, attention"]),
+        ("dropout: 0.65", "dropout: 1.0", ["network.dropout: 1.0", "less than 1"]),
+        ("dropout: 0.65", "drop: 0.65", ["network.drop: 0.65", "allowed are projection_units"]),
+        ("    network: *plus\n", "    net: *plus\n", ["plus.net", "after, network, train"]),
+        ("    train: {}\n", "", ["yamnet.train", "required"]),
+        (
+            "{learning_rate: 0.001}",
+            "{rate: 0.001}",
+            ["yamnet-scratch.train.rate: 0.001", "allowed are epochs, batch_size, learning_rate"],
+        ),
+        ("{learning_rate: 0.001}", "{epochs: 0}", ["yamnet-scratch.train.epochs: 0", "greater"]),
+        (
+            "        - pointwise_12_relu\n",
+            "        - stem\n",
+            ["plus", "embed.layers does not cache: stem", "has pointwise_5_relu, pointwise_8_relu"],
+        ),
+        (
+            "projection_units: 256",
+            "projection_units: 128",
+            ["joint-affinity", "projection_units (128)", "twice", "encoder.units (128)"],
+        ),
+        ("projection_units: 256", "activation: relu", ["'affinity' needs projection_units"]),
+    ],
+)
+def test_faults_of_models_are_named_with_value_and_what_is_allowed(load, old, new, named):
+    check_fault(load, MODELS, old, new, named)
 
 
-def test_an_unknown_variant_names_the_known(params):
+def test_a_circle_of_several_models_is_named_by_one_of_them(load):
+    with pytest.raises(LeanError, match=r"models\.yaml: \S+\.after leads back to \S+$"):
+        load(MODELS, "after: recipe\n    network: *projection", "after: plus\n    network: {}")
+
+
+def test_a_model_that_is_not_used_may_need_layers_that_are_not_cached(load):
+    unused = load(MODELS, "layers: [pointwise_12_relu]", "layers: [pointwise_1_relu]")
+    assert unused.model("one-layer").network.layers == ("pointwise_1_relu",)
+
+
+@pytest.mark.parametrize("setting", ["variants:", "costs: [one-layer] #"])
+def test_a_model_that_is_used_must_be_of_cached_layers(load, setting, tmp_path):
+    (tmp_path / MODELS).write_text(
+        TEXTS[MODELS].replace("layers: [pointwise_12_relu]", "layers: [pointwise_1_relu_max]")
+    )
+    old = setting if setting == "variants:" else "costs: []"
+    new = "variants:\n  - one-layer" if setting == "variants:" else setting
+    (tmp_path / PARAMS).write_text(TEXTS[PARAMS].replace(old, new))
+    with pytest.raises(LeanError, match=r"models\.yaml: one-layer uses .*: pointwise_1_relu_max; "):
+        load_params(tmp_path / PARAMS)
+
+
+@pytest.mark.parametrize("name", [PARAMS, MODELS])
+def test_a_missing_file_says_where_to_run(tmp_path, name):
+    for other in {PARAMS, MODELS} - {name}:
+        (tmp_path / other).write_text(TEXTS[other])
+    with pytest.raises(LeanError, match=rf"{name} is missing: .*root directory"):
+        load_params(tmp_path / PARAMS)
+
+
+def test_an_unknown_model_names_the_known(params):
     with pytest.raises(LeanError, match=r"'lean'.*yamnet, yamnet-projection, joint-none"):
-        params.variant("lean")
+        params.model("lean")
 
 
-def test_curves_are_of_so_many_classes_or_of_named_ones(params, tmp_path):
+def test_curves_are_of_a_number_of_classes_or_of_named_ones(params, load):
     assert params.evaluate.curve_classes == 6
-    named = load(tmp_path, TEXT.replace("curve_classes: 6", "curve_classes: [Dog, Bark]"))
+    named = load(PARAMS, "curve_classes: 6", "curve_classes: [Dog, Bark]")
     assert named.evaluate.curve_classes == ("Dog", "Bark")
 
 
@@ -101,3 +171,37 @@ def test_the_papers_settings_are_the_default(params):
     names = ["yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau"]
     assert list(params.variants)[:5] == names
     assert all(params.recipe(name) == params.train for name in names)
+
+
+def test_the_first_seed_is_the_headlines(load):
+    params = load(PARAMS, "seeds: [1]", "seeds: [7, 1, 3]")
+    assert (params.seed, params.headline) == (7, "joint-bahdanau")
+    assert params.quantized == params.headline
+    other = load(PARAMS, "variant: headline", "variant: plus")
+    assert (other.headline, other.quantized) == ("joint-bahdanau", "plus")
+
+
+def test_a_models_own_settings_replace_those_of_train(load):
+    params = load(PARAMS, "batch_size: 64", "batch_size: 32")
+    plus, scratch = params.recipe("plus"), params.recipe("yamnet-scratch")
+    assert (plus.epochs, plus.learning_rate, plus.mixup, plus.batch_size) == (40, 0.001, 1.0, 32)
+    assert (scratch.epochs, scratch.learning_rate, scratch.batch_size) == (40, 0.001, 32)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "same"),
+    [
+        (PARAMS, "  epochs: 40", "  epochs: 41", False),  # which lean takes from `train`
+        (PARAMS, "batch_size: 64", "batch_size: 32", False),
+        (PARAMS, "strategy: auto", "strategy: single", True),
+        (PARAMS, "seeds: [1]", "seeds: [2]", True),
+        (MODELS, "kind: bahdanau, units: 128", "kind: bahdanau, units: 64", False),
+        (MODELS, "projection_units: 256", "projection_units: 256, dropout: 0.1", False),
+        (MODELS, "projection_units: 256", "projection_units: 256, dropout: 0.0", True),
+        (MODELS, "after: maxima", "after: recipe", True),
+        (MODELS, "{learning_rate: 0.001}", "{learning_rate: 0.002}", True),  # of another model
+    ],
+)
+def test_settings_are_the_same_when_a_training_is(params, load, file, old, new, same):
+    before = params.settings_sha256("joint-bahdanau")
+    assert (load(file, old, new).settings_sha256("joint-bahdanau") == before) is same

@@ -6,10 +6,14 @@ import pytest
 import soundfile
 from helpers import write_layout
 
+from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.datasets.layout import read_layout
 from lean_audio.errors import LeanError
+from lean_audio.features import prepare as prepare_module
 from lean_audio.features.chunks import open_chunks
 from lean_audio.features.prepare import prepare
+
+DOG = {"label": ["Bark", "Dog"], "train": [0, 6], "val": [0, 3], "eval": [0, 3]}
 
 
 @pytest.fixture
@@ -19,20 +23,34 @@ def twelve(tmp_path):
     return write_layout(tmp_path / "sounds", clips, rate_hz=22_050)
 
 
-def settings(params, **changes):
-    return params.prepare.model_copy(update={"shard_clips": 5, **changes})
+@pytest.fixture(autouse=True)
+def five_clips_per_shard(monkeypatch):
+    monkeypatch.setattr(prepare_module, "SHARD_CLIPS", 5)
 
 
-def run(root, folder, params, *, workers=1, **changes):
+def read(root):
+    return read_layout(root, name="folder", origin="a test", synthetic=False)
+
+
+def prepare_all(dataset, root, folder, params, *, workers=1, **changes):
+    settings = params.prepare.model_copy(update=changes)
+    tables = (folder.with_suffix(".csv"), folder.with_suffix(".counts.csv"))
+    prepare(dataset, root, folder, *tables, settings, workers)
+
+
+def run(root, folder, params, **changes):
     """The clips set aside."""
-    dataset = read_layout(root, name="folder", origin="a test", synthetic=False)
-    set_aside = folder.with_suffix(".csv")
-    prepare(dataset, root, folder, set_aside, settings(params, **changes), workers)
-    return pd.read_csv(set_aside, dtype=str)
+    prepare_all(read(root), root, folder, params, **changes)
+    return pd.read_csv(folder.with_suffix(".csv"), dtype=str)
+
+
+def open_split(folder, split):
+    return open_chunks(folder / SPLIT_FOLDERS[split])
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(twelve, tmp_path, params):
@@ -41,7 +59,10 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(twelve, tmp_path, para
     first, second = contents(tmp_path / "one"), contents(tmp_path / "two")
     assert first == second
     assert {name for name in first if name.endswith(".s16")} == {
-        f"shard-0000{number}.s16" for number in range(3)
+        "dev/train/shard-00000.s16",
+        "dev/train/shard-00001.s16",
+        "dev/val/shard-00000.s16",
+        "eval/shard-00000.s16",
     }
 
 
@@ -49,9 +70,11 @@ def test_every_split_gets_its_clips_and_chunks(twelve, tmp_path, params):
     set_aside = run(twelve, tmp_path / "audio", params)
     assert set_aside.empty
     for split, clips in (("train", 6), ("val", 3), ("eval", 3)):
-        chunks = open_chunks(tmp_path / "audio", split, ("Bark", "Dog"))
+        chunks = open_split(tmp_path / "audio", split)
         assert len(chunks.clips) == clips
+        assert chunks.vocabulary == ("Bark", "Dog")
         assert chunks.waveforms(np.arange(len(chunks))).shape == (len(chunks), 16000)
+    assert pd.read_csv(tmp_path / "audio.counts.csv").to_dict("list") == DOG
 
 
 def test_bad_clips_are_set_aside_with_their_reason(twelve, tmp_path, params):
@@ -62,31 +85,35 @@ def test_bad_clips_are_set_aside_with_their_reason(twelve, tmp_path, params):
     assert set_aside["split"].tolist() == ["train", "eval"]
     assert set_aside["file"].tolist() == ["FSD50K.dev_audio/01.wav", "FSD50K.eval_audio/09.wav"]
     assert set_aside["reason"].str.contains("unreadable|empty").all()
-    train = open_chunks(tmp_path / "audio", "train", ("Bark", "Dog"))
+    train = open_split(tmp_path / "audio", "train")
     assert "01" not in set(train.clips["clip"])
     assert len(train.clips) == 5
+    counts = pd.read_csv(tmp_path / "audio.counts.csv").to_dict("list")
+    assert counts == DOG | {"train": [0, 5], "eval": [0, 2]}
 
 
 def test_a_clip_that_is_gone_is_the_hosts_fault_and_what_is_done_is_kept(twelve, tmp_path, params):
     gone = twelve / "FSD50K.eval_audio" / "11.wav"
-    dataset = read_layout(twelve, name="folder", origin="a test", synthetic=False)
+    dataset = read(twelve)
     content = gone.read_bytes()
     gone.unlink()
     with pytest.raises(LeanError, match=r"11\.wav cannot be read on .*: No such file"):
-        prepare(dataset, twelve, tmp_path / "audio", tmp_path / "bad.csv", settings(params), 1)
-    assert len(list(tmp_path.glob(".audio.*.partial/shard-*.s16"))) == 2
-    assert not (tmp_path / "bad.csv").exists()
+        prepare_all(dataset, twelve, tmp_path / "audio", params)
+    (kept,) = tmp_path.glob(".audio.*.partial")
+    assert len([*kept.rglob("shard-*.s16")]) == 3
+    assert not (tmp_path / "audio.csv").exists()
     gone.write_bytes(content)
     assert run(twelve, tmp_path / "audio", params).empty
 
 
 def test_the_clips_around_a_bad_one_are_unharmed(twelve, tmp_path, params):
     run(twelve, tmp_path / "before", params)
-    before = open_chunks(tmp_path / "before", "val", ()).waveforms([0, 1, 2])
+    before = open_split(tmp_path / "before", "train")
     (twelve / "FSD50K.dev_audio" / "01.wav").write_bytes(b"")
     run(twelve, tmp_path / "after", params, max_set_aside=0.2)
-    after = open_chunks(tmp_path / "after", "val", ()).waveforms([0, 1, 2])
-    np.testing.assert_array_equal(before, after)
+    after = open_split(tmp_path / "after", "train")
+    kept = np.flatnonzero(before.clip_of_chunk != 1)
+    np.testing.assert_array_equal(before.waveforms(kept), after.waveforms(np.arange(len(after))))
 
 
 def test_too_many_bad_clips_stop_the_run(twelve, tmp_path, params):
@@ -95,7 +122,7 @@ def test_too_many_bad_clips_stop_the_run(twelve, tmp_path, params):
     with pytest.raises(LeanError, match=r"2 of 12 clips.*max_set_aside.*0\.05.*00\.wav"):
         run(twelve, tmp_path / "audio", params)
     assert len(pd.read_csv(tmp_path / "audio.csv")) == 2
-    assert {path.name for path in tmp_path.iterdir()} == {"sounds", "audio.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {"sounds", "audio.csv"}  # no partial
 
 
 def test_a_split_left_without_clips_stops_the_run(layout, tmp_path, params):

@@ -10,8 +10,8 @@ from report_data import (
     APS,
     ASIDE,
     DATASET,
-    SETTINGS,
-    WRITERS,
+    MODELS,
+    TRAINING,
     change_json,
     make_metrics,
     make_run,
@@ -24,7 +24,19 @@ from lean_audio.errors import LeanError
 from lean_audio.report import classes as report_classes
 from lean_audio.report import paper
 from lean_audio.report import render as report
+from lean_audio.report.inputs import VARIANTS
 from tools import readme
+
+WRITERS = {
+    "provenance.json": "embed",
+    "class_counts.csv": "prepare",
+    "set_aside.csv": "prepare",
+    "trainings/joint-none-1/history.csv": "train",
+    "trainings/joint-none-1/tables/pr.csv": "evaluate",
+    "trainings/joint-affinity-1/tables/reliability.csv": "evaluate",
+    "trainings/yamnet-1/tables/resampled.csv": "evaluate",
+    "trainings/joint-bahdanau-1/tables/classes.csv": "evaluate",
+}
 
 
 @pytest.fixture
@@ -68,9 +80,9 @@ def test_anything_over_a_baseline_of_zero_is_an_infinite_improvement():
 def test_learning_names_the_first_best_epoch_and_survives_an_empty_history():
     values = ("0.1", "", "0.3", "0.3")
     history = [{"epoch": str(n), "loss": "0.5", "val_mAP": v} for n, v in enumerate(values, 1)]
-    row = report.learning_row("yamnet", history)
+    row = report.learning_row("yamnet", TRAINING, history)
     assert (row["epochs"], row["best_epoch"], row["best_val_mAP"]) == (4, "3", 0.3)
-    assert report.learning_row("yamnet", [])["best_epoch"] is None
+    assert report.learning_row("yamnet", TRAINING, [])["best_epoch"] is None
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
@@ -81,11 +93,9 @@ def test_banner_stands_exactly_where_numbers_are_not_comparable(
     folder = make_run(tmp_path / "metrics", "fsd50k", synthetic, trained)
     causes = ["the clips are synthetic"] * synthetic + ["YAMNet is untrained"] * (not trained)
     for page in pages(folder, tmp_path / "report"):
-        assert ("not comparable to anything published" in page) == bool(causes)
+        assert ("not comparable to any published results" in page) == bool(causes)
         assert not causes or f"Because {' and '.join(causes)}, the numbers" in page
-        assert ("they stand beside ours" in page) == synthetic
-    change_json(folder / "yamnet.json", yamnet_trained=False)  # one file that says so is enough
-    assert "YAMNet is untrained" in pages(folder, tmp_path / "report")[0]
+        assert ("not for the data used here" in page) == synthetic
 
 
 def test_ablation_has_five_rows_with_the_papers_numbers_labelled(demo: Path, tmp_path: Path):
@@ -93,7 +103,7 @@ def test_ablation_has_five_rows_with_the_papers_numbers_labelled(demo: Path, tmp
     section = markdown.split("## Ablation")[1].split("##")[0]
     header, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
     assert "| paper: mAP | paper: mAUC | paper: d\u2032 | paper: parameters | ours" in header
-    assert [row.split("|")[1].strip(" *") for row in rows[:-1]] == list(report.VARIANTS[:4])
+    assert [row.split("|")[1].strip(" *") for row in rows[:-1]] == list(VARIANTS[:4])
     assert rows[4].startswith("| **joint-bahdanau** (headline) | 0.5123 | 0.9000 | 1.812 |")
     assert "| 3,422,344 | 2 | 0.4677 | 0.944 | 2.251 | 4.58M |" in rows[4]
     assert rows[4].endswith("| 4.58M | +0.0446 | \u22120.0440 | \u22120.439 |")
@@ -155,7 +165,8 @@ def test_html_is_well_formed_loads_nothing_and_escapes_labels(demo: Path, tmp_pa
 
 
 def test_null_metrics_are_shown_as_not_available(demo: Path, tmp_path: Path):
-    change_json(demo / "yamnet.json", mAP=None, d_prime=None, parameters=None, best_epoch=None)
+    change_json(demo / "trainings/yamnet-1/metrics.json", mAP=None, d_prime=None)
+    change_json(demo / "trainings/yamnet-1/training.json", parameters=None, best_epoch=None)
     markdown, _ = pages(demo, tmp_path / "report")
     assert "| yamnet | n/a | 0.9000 | n/a | 1.900 | 0.6000 | n/a | n/a | 0.446 |" in markdown
 
@@ -175,19 +186,37 @@ def test_a_missing_or_empty_file_is_named_with_its_stage(demo: Path, name: str, 
         render(demo, demo / "report")
     (demo / name).unlink()
     with pytest.raises(LeanError, match=rf"{name} is missing: stage {stage} writes it"):
-        render(demo, demo / "report", "none")
+        render(demo, demo / "report")
     assert not (demo / "report").exists()
+
+
+@pytest.mark.parametrize(("name", "stage"), [("training", "train"), ("metrics", "evaluate")])
+def test_a_record_without_its_keys_is_named_with_its_stage(demo: Path, name: str, stage: str):
+    path = demo / f"trainings/yamnet-1/{name}.json"
+    for text in ("{}", "[]", "{"):
+        path.write_text(text)
+        with pytest.raises(LeanError, match=rf"{name}\.json .*: stage {stage} writes"):
+            render(demo, demo / "report")
+
+
+@pytest.mark.parametrize("name", ["training.json", "metrics.json"])
+def test_the_headline_must_be_trained_and_evaluated(demo: Path, name: str):
+    (demo / "trainings/joint-none-1" / name).unlink()
+    expected = r"joint-none was not trained and evaluated with seed 1 .*`dvc repro`"
+    with pytest.raises(LeanError, match=expected):
+        render(demo, demo / "report", "none")
+    assert "| **joint-bahdanau** (headline) |" in pages(demo, demo / "report")[0]
 
 
 def test_an_absent_key_is_named(demo: Path):
     change_json(demo / "provenance.json", dataset=DATASET | {"name": "demo"})
     with pytest.raises(LeanError, match=r"provenance\.json lacks dataset\.synthetic:"):
-        report.results_table([demo], SETTINGS)
+        report.results_table([demo], MODELS)
 
 
 def test_results_table_sets_every_dataset_beside_the_paper(demo: Path, tmp_path: Path):
     folder = make_metrics(tmp_path / "folder", "sounds", synthetic=False, trained=True)
-    header, _, *rows = report.results_table([demo, folder], SETTINGS).splitlines()
+    header, _, *rows = report.results_table([demo, folder], MODELS).splitlines()
     assert header.endswith("| mAP, ours: demo (synthetic, untrained YAMNet) | mAP, ours: sounds |")
     assert rows[4] == "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 | 0.5123 |"
     assert len(rows) == 5
@@ -199,9 +228,9 @@ def test_readme_block_is_replaced_idempotently_and_must_exist(
     make_metrics(demo.parent / "folder", "folder", synthetic=False, trained=True)
     monkeypatch.chdir(tmp_path)
     (path := Path("README.md")).write_text(f"# LEAN\n{readme.START}\nstale\n{readme.END}\nend\n")
-    readme.main(SETTINGS)
+    readme.update(MODELS)
     once = path.read_text()
-    readme.main(SETTINGS)
+    readme.update(MODELS)
     assert path.read_text() == once
     assert once.startswith(f"# LEAN\n{readme.START}\n\n| variant |")
     assert once.endswith(f"|\n\n{readme.END}\nend\n") and "stale" not in once

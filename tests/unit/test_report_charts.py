@@ -7,8 +7,7 @@ from itertools import pairwise
 import pytest
 from report_data import CALIBRATION_ERROR, RELIABILITY
 
-from lean_audio.report import chart_style, charts, paper
-from lean_audio.report import charts_extra as charts_report
+from lean_audio.report import chart_style, charts, charts_extra, paper
 
 NAMES = ("yamnet", "joint-bahdanau")
 HISTORIES = {
@@ -72,6 +71,7 @@ def test_calibration_error_weighs_bins_by_their_pairs():
     assert charts.calibration_error([]) is None
     assert charts.calibration_error([BINS["yamnet"][1]]) is None
     assert f"{CALIBRATION_ERROR:.4f}" in charts.reliability(BINS)
+    assert "fraction of positives" in charts.reliability(BINS)
 
 
 def test_variants_differ_in_colour_dash_and_marker():
@@ -81,6 +81,8 @@ def test_variants_differ_in_colour_dash_and_marker():
         assert len({entry[what] for entry in keys}) == len(keys)
     assert all(re.fullmatch(r"var\(--series-\d, #\w{6}\)", entry["colour"]) for entry in keys)
     assert chart_style.key(["joint-bahdanau"])[0] == keys[4]  # alone or among others
+    most = chart_style.key(["joint-none", "joint-bahdanau", "a", "b", "c", "d", "e"])
+    assert len({entry["colour"] for entry in most}) == len(chart_style.COLOURS) == len(most)
 
 
 def test_colours_reach_the_svg_as_variables_with_a_fallback():
@@ -115,13 +117,13 @@ def test_classes_without_training_clips_have_no_place_on_the_log_axis():
         {"label": label, "train_clips": clips, "APs": {"yamnet": ap}}
         for label, clips, ap in (("Bark", 4, 0.5), ("Purr", 7, 0.7), ("Rain", 0, 0.9))
     ]
-    marks = said(charts_report.ap_by_clips(rows, ["yamnet"], "yamnet"))
+    marks = said(charts_extra.ap_by_clips(rows, ["yamnet"], "yamnet"))
     assert marks == [
         "Bark: AP 0.500, 4 training clips",
         "Purr: AP 0.700, 7 training clips",
         "yamnet: mean AP 0.600 of 2 classes with about 6 clips",
     ]
-    assert charts_report.octave_means([(1, 0.5), (2, 0.1), (3, 0.3)])[1][1:] == (0.2, 2)
+    assert charts_extra.octave_means([(1, 0.5), (2, 0.1), (3, 0.3)])[1][1:] == (0.2, 2)
 
 
 def test_precision_is_drawn_in_steps_from_recall_0_so_that_the_area_is_the_ap():

@@ -2,28 +2,34 @@
 
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from helpers import ROOT
 from report_data import (
     CALIBRATION_ERROR,
-    SETTINGS,
-    TRAINING,
+    DATA_SHA256,
+    LABELS,
+    MODELS,
+    add_device,
     change_json,
     make_run,
     pages,
     render,
-    write_variant,
+    write_training,
 )
 from ruamel.yaml import YAML
 
+from lean_audio.config.schema import Evaluate
 from lean_audio.errors import LeanError
+from lean_audio.metrics.evaluate import evaluate
 from lean_audio.report import classes as report_classes
 from lean_audio.report import examples as report_examples
 from lean_audio.report import render as report
@@ -39,8 +45,7 @@ def demo(tmp_path: Path) -> Path:
 @pytest.fixture
 def device(demo: Path) -> Path:
     """The demo with the measurements of a real run on device beside its own."""
-    for name in ("device.json", "quantize.json", "sensitivity.csv"):
-        shutil.copy(ROOT / "metrics/folder" / name, demo)
+    add_device(demo)
     return demo
 
 
@@ -134,9 +139,12 @@ def test_a_missing_example_file_is_named_with_its_stage(demo: Path, tmp_path: Pa
 
 
 def test_the_readmes_table_needs_neither_examples_nor_curves(demo: Path):
-    for path in demo.glob("*.csv"):
+    for path in (*demo.glob("*.csv"), *demo.glob("trainings/*/history.csv")):
         path.unlink()
-    assert "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 |" in report.results_table([demo], SETTINGS)
+    for name in ("classes", "pr", "reliability"):
+        for path in demo.glob(f"trainings/*/tables/{name}.csv"):
+            path.unlink()
+    assert "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 |" in report.results_table([demo], MODELS)
 
 
 def card(folder: Path, out: Path) -> tuple[dict, str]:
@@ -167,31 +175,105 @@ def test_the_model_card_names_the_shipped_file_and_the_worst_classes(device: Pat
     low, high = (signed(value, 4).removeprefix("+") for value in shipped["mAP_drop_ci95"])
     assert values["size of the shipped file, bytes"] == shipped["bytes"]
     assert f"| 95 % interval of the drop | {low} to {high} |" in body
-    worst = body.split("worst five")[1].split("##")[0].splitlines()
+    worst = body.split("The 5 classes with the lowest")[1].split("##")[0].splitlines()
     rows = [line.split("|")[1].strip() for line in worst if line.startswith("| ")][1:]
     assert rows == ["---", "Wind", "Bark", "Purr", "Hum\\", "Rain"]  # Hum|x, its bar escaped
     assert "| paper: LEAN |" in body and "0.4677" in body
 
 
 def test_card_and_charts_show_a_variant_of_ones_own_that_is_shipped(device: Path, tmp_path: Path):
-    metrics = json.loads((device / "yamnet.json").read_text()) | {"mAP": 0.625, "parameters": 99}
-    write_variant(device, "plus", metrics, like="yamnet")
-    (device / "plus.training.json").write_text(json.dumps(TRAINING | {"epochs": 77}))
+    recipe = {"epochs": 77, "learning_rate": 0.002, "schedule": "cosine", "batch_size": 32}
+    training = recipe | {"parameters": 99}
+    write_training(device, "plus", like="yamnet", training=training, metrics={"mAP": 0.625})
     change_json(device / "device.json", variant="plus")
     front, body = card(device, tmp_path / "report")
     assert front["model-index"][0]["name"] == "LEAN, plus"
-    assert "99 parameters" in body and "`variants.plus` in `params.yaml`" in body
+    assert "99 parameters" in body and "`models.plus` in `models.yaml`" in body
     assert "\n\n| metric | plus |\n| --- | ---: |\n| mAP | 0.6250 |\n" in body
-    assert "| epochs | 77 |" in body and "| made from | plus |" in body
+    expected = "Recipe of plus: 77 epochs, learning rate 0.002, cosine schedule, batch size 32."
+    assert expected in body and "| made from | plus |" in body
     assert "The paper has no such variant." in body and "0.4677" not in body
     text, page = pages(device, tmp_path / "report")
-    assert "| epochs | 3 |" in text  # of the paper's five
     assert "joint-bahdanau | plus |" in text
     assert page.count("<option>plus</option>") == 3  # bars, and both sides of a comparison
 
 
+def test_each_variant_has_its_own_recipe_in_the_learning_table_and_the_card(
+    demo: Path, tmp_path: Path
+):
+    recipe = {"epochs": 77, "learning_rate": 0.002, "schedule": "cosine", "batch_size": 32}
+    change_json(demo / "trainings/joint-none-1/training.json", **recipe)
+    markdown, page = pages(demo, tmp_path / "report")
+    learning = markdown.split("## Learning")[1].split("##")[0]
+    assert "| yamnet | 0.0001 | constant | 64 | 3 | 2 | 0.1000 | 0.3000 | 0.4000 |" in learning
+    assert "| joint-none | 0.002 | cosine | 32 | 3 | 2 |" in learning  # 3 epochs in its history
+    assert "joint-none</th><td>0.002</td><td>cosine</td><td>32</td><td>3</td>" in page
+    assert "3 epochs, learning rate 0.0001, constant schedule, batch size 64" in (
+        tmp_path / "report/model_card.md"
+    ).read_text("utf-8")
+    render(demo, tmp_path / "report", "none")
+    assert "Recipe of joint-none: 77 epochs, learning rate 0.002, cosine schedule, batch" in (
+        tmp_path / "report/model_card.md"
+    ).read_text("utf-8")
+
+
+def test_a_table_of_the_card_ends_before_the_sentence_below_it(device: Path, tmp_path: Path):
+    _, body = card(device, tmp_path / "report")
+    lines = body.splitlines()
+    for line, below in pairwise(lines):
+        assert not line.startswith("|") or below == "" or below.startswith("|")
+
+
+def test_a_run_of_only_two_variants_is_rendered(demo: Path, tmp_path: Path):
+    write_training(demo, "plus", like="yamnet")
+    models = {name: MODELS[name] for name in ("joint-bahdanau", "plus")}
+    markdown, page = pages(demo, tmp_path / "report", models)
+    for text in (markdown, page):
+        assert "4 of models not in variants" in text
+        assert "is the only one of the paper&#39;s variants" in text.replace("'", "&#39;")
+        assert "None of the pairs that the paper compares is here." in text
+    assert "| class | plus | joint-bahdanau | change |" in markdown
+    assert "| joint-bahdanau | 1 | 0.5123 |" in markdown and "| plus | 1 | 0.5123 |" in markdown
+    assert page.count("<option selected>plus</option>") == 1
+
+
+def test_a_run_of_the_headline_alone_is_rendered(demo: Path, tmp_path: Path):
+    models = {"joint-bahdanau": MODELS["joint-bahdanau"]}
+    markdown, page = pages(demo, tmp_path / "report", models)
+    assert "1 variant was trained" in page
+    assert "| class | joint-bahdanau | joint-bahdanau | change |" in markdown
+
+
+def test_a_report_without_labelled_evaluation_clips_says_not_available(
+    device: Path, tmp_path: Path
+):
+    settings = Evaluate(curve_classes=2, resamples=10)
+    for record in (device / "trainings").iterdir():
+        targets = np.zeros((4, len(LABELS)), np.uint8)
+        unlabelled = evaluate(targets, targets + 0.5, LABELS, settings)
+        assert unlabelled.metrics["mAP"] is None
+        unlabelled.save(record, DATA_SHA256["eval"])
+    measured = json.loads((device / "device.json").read_text())
+    unknown = {"mAP": None, "mAP_drop": None, "mAP_drop_ci95": None}
+    schemes = {name: scheme | unknown for name, scheme in measured["schemes"].items()}
+    change_json(device / "device.json", mAP_keras=None, schemes=schemes)
+    write_training(device, "plus", like="yamnet")  # another one that has an mAP
+    front, body = card(device, tmp_path / "report")
+    markdown, page = pages(device, tmp_path / "report")
+    assert "| **joint-bahdanau** (headline) | n/a | n/a | n/a |" in markdown
+    assert "(float32 Keras: mAP n/a)" in markdown and "(float32 Keras: mAP n/a)" in page
+    assert re.search(r"\| float16 \| [\d.]+ \| n/a \| n/a \| n/a \| ", markdown)
+    for text in (markdown, page, body):
+        assert "mAP is not defined, because no evaluation clip has a label." in text
+    assert "mAP by size" not in page and "None" not in body
+    values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
+    assert values["mAP"] is None
+    assert "| 95 % interval of the drop | n/a |" in body
+    assert "| joint-bahdanau | 4.58M | 0.4677 | n/a |" in report.results_table([device], MODELS)
+
+
 def test_a_metric_that_is_not_defined_is_null_in_the_card(demo: Path, tmp_path: Path):
-    change_json(demo / "joint-bahdanau.json", d_prime=None)
+    change_json(demo / "trainings/joint-bahdanau-1/metrics.json", d_prime=None)
     front, body = card(demo, tmp_path / "report")
     values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
     assert values["d-prime"] is None
@@ -204,7 +286,7 @@ def test_on_device_charts_say_size_time_and_map(device: Path, tmp_path: Path):
     against = row["against"]["1"]
     label = (
         f"selective_int8: mAP {row['mAP']:.4f}, {row['bytes'] / 1e6:.2f} MB, "
-        f"{against:.2f} times the time of plain YAMNet"
+        f"{against:.2f} times as long as plain YAMNet"
     )
     assert page.count(f'aria-label="{label}"') == 2
     for drawing in page.split('<figure class="chart">')[1:]:

@@ -1,6 +1,7 @@
 """Which run of a training is kept, and which are taken for leftovers; on a real local database."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from helpers import ROOT
 
 from lean_audio.errors import LeanError
-from lean_audio.tracking.records import Record
+from lean_audio.tracking.records import RunRecord
 from lean_audio.tracking.store import (
     Store,
     is_alive,
@@ -31,19 +32,31 @@ from lean_audio.tracking.sync import (
 TAGS = {"variant": "yamnet", "inputs": "in", "weights_sha256": "out"}
 
 
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory, params) -> Path:
+    """MLflow takes a second to make one, so each test gets a copy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("DVC_ROOT", str(root := tmp_path_factory.mktemp("store")))
+        open_store(params.model_copy(update={"dataset": "none"}))
+    return root / "mlruns" / "mlflow.db"
+
+
 @pytest.fixture
-def store(tmp_path: Path, params, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path: Path, params, empty_database, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(empty_database, tmp_path / "mlruns" / "mlflow.db")
     return open_store(params)
 
 
 @pytest.fixture
-def record() -> Record:
+def record() -> RunRecord:
     curves = pd.DataFrame(
         {"epoch": [1, 2], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_mAP": [0.1, 0.2]}
     )
-    return Record(
+    return RunRecord(
         "yamnet", TAGS, {"seed": "1"}, curves, {"mAP": 0.3}, {"results": {"tables/a.csv": b"a\n"}}
     )
 
@@ -101,7 +114,7 @@ def test_another_machines_training_may_go_on_for_a_day(store, monkeypatch):
     elsewhere = add(store, "RUNNING", process="elsewhere 1 1.0")
     store.clear_unfinished("in")
     assert active(store) == [elsewhere]
-    monkeypatch.setattr("lean_audio.tracking.store.FOREIGN_S", -1)
+    monkeypatch.setattr("lean_audio.tracking.store.STALE_AFTER_S", -1)
     store.clear_unfinished("in")
     assert active(store) == []
 
@@ -184,5 +197,5 @@ def test_a_param_stays_as_it_was_first_logged(store, record):
 
 def test_results_that_are_not_there_are_named(params, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(LeanError, match=r"metrics/demo/yamnet\.json.*missing"):
+    with pytest.raises(LeanError, match=r"metrics/demo/provenance\.json is missing: stage embed"):
         track(params)

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import run, run_workers
+from processes import run, run_here, run_workers
 
 from lean_audio.errors import LeanError
 from lean_audio.training.strategy import fit, is_chief, open_strategy, split_rows
 
 # Of 42 chunks. Each shape of a batch is compiled for itself, the loop of the LSTM for 15 s.
-LOOP = {"variant": "joint-bahdanau", "batch_size": 14}
-LIGHT = {"variant": "yamnet-projection", "batch_size": 10}  # the last: 2, one for each device
+LOOP = {"model": "joint-bahdanau", "batch_size": 14}
+LIGHT = {"model": "yamnet-projection", "batch_size": 10}  # the last: 2, one for each device
 HOSTS = ["one:2222", "two:2222"]
 
 
@@ -51,7 +51,7 @@ def test_auto_is_one_device_where_there_are_not_two_gpus():
 
 @FEW_GPUS
 def test_mirrored_says_how_many_gpus_it_lacks():
-    with pytest.raises(LeanError, match=r"train\.strategy: 'mirrored' needs two GPUs.* has \d"):
+    with pytest.raises(LeanError, match=r"compute\.strategy: 'mirrored' needs two GPUs.* has \d"):
         open_strategy("mirrored")
 
 
@@ -98,7 +98,9 @@ def test_the_chief_is_the_first_worker_unless_another_is_named(monkeypatch):
 
 def test_auto_does_not_train_every_host_for_itself(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", task("worker", 1, worker=HOSTS))
-    with pytest.raises(LeanError, match=r"'auto' .* TF_CONFIG names 2 tasks; set train\.strategy"):
+    with pytest.raises(
+        LeanError, match=r"'auto' .* TF_CONFIG names 2 tasks; set compute\.strategy"
+    ):
         open_strategy("auto")
     for alone in (task("worker", 0, worker=HOSTS[:1]), "{", "[]"):
         monkeypatch.setenv("TF_CONFIG", alone)
@@ -117,18 +119,18 @@ def assert_alike(two, one) -> None:
     assert two.best_epoch == one.best_epoch
 
 
-@pytest.mark.slow
+@pytest.mark.specialist
 def test_two_devices_train_as_one(tmp_path):
-    single = run(tmp_path / "single.npz", strategy="single", **LOOP)
+    single = run_here(tmp_path / "single.npz", strategy="single", **LOOP)
     assert_alike(run(tmp_path / "two.npz", strategy="mirrored", cpus=2, **LOOP), single)
 
 
-@pytest.mark.slow
+@pytest.mark.specialist
 def test_two_devices_train_as_one_on_uneven_batches(mirrored, tmp_path):
-    assert_alike(mirrored, run(tmp_path / "single.npz", strategy="single", **LIGHT))
+    assert_alike(mirrored, run_here(tmp_path / "single.npz", strategy="single", **LIGHT))
 
 
-@pytest.mark.slow
+@pytest.mark.specialist
 def test_two_workers_leave_the_bytes_of_two_devices(mirrored, tmp_path):
     workers = run_workers(tmp_path, 2, strategy="multiworker", **LIGHT)
     for worker in workers:
@@ -137,7 +139,7 @@ def test_two_workers_leave_the_bytes_of_two_devices(mirrored, tmp_path):
         assert worker.weights.read_bytes() == mirrored.weights.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.specialist
 def test_16_bits_on_two_devices(mirrored, tmp_path):
     mixed = run(tmp_path / "mixed.npz", strategy="mirrored", cpus=2, mixed_precision=True, **LIGHT)
     assert mixed.facts["dtypes"] == ["float32"]

@@ -7,28 +7,48 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from splits import frozen, store
+from splits import VOCABULARY, frozen, store
 
 from lean_audio.backbones.base import load_backbone
 from lean_audio.config.params import load_params
+from lean_audio.config.schema import Train
 from lean_audio.errors import LeanError
 from lean_audio.metrics.average_precision import mean_average_precision
 from lean_audio.model import build_head
 from lean_audio.training.batches import Examples, OrderedBatches, ShuffledBatches
-from lean_audio.training.fit import BestEpoch, precision, train, trainee
+from lean_audio.training.fit import BestEpoch, TrainingRun, compiled_model, precision, train
+from lean_audio.training.heads import read_head, save_head
 from lean_audio.training.scoring import score_clips
 
-BACKBONE = load_backbone(load_params().backbone, mean_normalization=False)
+PARAMS = load_params()
+BACKBONE = load_backbone(PARAMS.backbone, mean_normalization=False)
+PROJECTION = PARAMS.model("yamnet-projection").network
 
 
-@pytest.fixture
-def examples(tmp_path) -> Examples:
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory) -> Examples:
     labels = [("Dog",), ("Bark", "Dog"), (), ("Bark",)] * 3
-    return store(tmp_path / "chunks", [9000, 30000, 20000, 16000] * 3, labels)
+    lengths = [9000, 30000, 20000, 16000] * 3
+    return store(tmp_path_factory.mktemp("examples") / "split", lengths, labels)
 
 
-def settings(params, **changes):
-    return params.train.model_copy(update={"epochs": 3, "batch_size": 8, **changes})
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    return frozen(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def fit(examples, weights):
+    """Train on the examples and choose the best epoch by them, or by `validation`."""
+
+    def run(network=PROJECTION, validation=examples, seed=1, **changes) -> TrainingRun:
+        return train(network, examples, validation, recipe(**changes), BACKBONE, weights, seed=seed)
+
+    return run
+
+
+def recipe(**changes) -> Train:
+    return PARAMS.train.model_copy(update={"epochs": 3, "batch_size": 8, **changes})
 
 
 def test_every_chunk_is_seen_once_an_epoch_in_an_order_of_its_own(examples):
@@ -52,7 +72,7 @@ def test_batches_line_up_embedding_waveform_and_target(examples):
     assert sum(len(batches[index][1]) for index in range(len(batches))) == len(examples.chunks)
 
 
-def test_mixup_mixes_inputs_and_targets_of_a_batch_by_the_same_shares(examples):
+def test_mixup_mixes_inputs_and_targets_of_a_batch_by_the_same_weights(examples):
     plain = ShuffledBatches(examples, 8, seed=1, inputs=["embedding"])
     mixed = ShuffledBatches(examples, 8, seed=1, inputs=["embedding"], mixup=1.0)
     (one, targets), (other, other_targets) = plain[0], mixed[0]
@@ -88,85 +108,64 @@ def test_a_clips_score_is_the_mean_of_its_chunks_scores(examples):
         np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
-def test_training_learns_and_keeps_the_best_epoch(examples, params, tmp_path):
-    run = train(
-        params.variants["yamnet-projection"],
-        examples,
-        examples,
-        settings(params, epochs=8, learning_rate=0.01),
-        BACKBONE,
-        frozen(tmp_path),
-        seed=1,
-        score_batch_size=16,
-    )
+def test_training_learns_and_keeps_the_best_epoch(fit, examples):
+    run = fit(epochs=8, learning_rate=0.01)
     assert run.history["epoch"].tolist() == list(range(1, 9))
     assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
     best = run.history["val_mAP"].max()
     assert run.history["val_mAP"][run.best_epoch - 1] == best
-    scores = score_clips(run.model, examples, 16)
+    scores = score_clips(run.model, examples)
     assert mean_average_precision(examples.chunks.clip_targets, scores) == best
     assert best > 0.9
+    assert run.facts == {
+        "best_epoch": run.best_epoch,
+        "val_mAP": best,
+        "parameters": 3_217_344 + 1025 * 256 + 257 * 2,
+        "replicas": 1,
+        "backend": "tensorflow",
+    }
 
 
-def test_the_same_seed_gives_the_same_bytes(examples, params, tmp_path):
+def test_the_same_seed_gives_the_same_bytes(fit, tmp_path):
     """With a wave encoder too: test_a_killed_run_taken_up_again_ends_in_the_same_bytes."""
     contents = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        run = train(
-            params.variants["yamnet-projection"],
-            examples,
-            examples,
-            settings(params, epochs=2),
-            BACKBONE,
-            frozen(tmp_path),
-            seed=seed,
-            score_batch_size=16,
-        )
-        run.save_weights(tmp_path / f"{name}.weights.h5")
-        contents.append((tmp_path / f"{name}.weights.h5").read_bytes())
+        save_head(tmp_path / name, "plus", 1, PROJECTION, fit(epochs=2, seed=seed).model)
+        contents.append([path.read_bytes() for path in sorted((tmp_path / name).iterdir())])
+    assert len(contents[0]) == 2
     assert contents[0] == contents[1]
     assert contents[0] != contents[2]
 
 
-def test_validation_without_labels_is_refused(examples, params, tmp_path):
+@pytest.mark.parametrize("name", PARAMS.models)
+def test_a_head_on_disk_names_its_training_and_its_network(tmp_path, name):
+    network = PARAMS.model(name).network
+    weights = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    save_head(tmp_path, name, 7, network, weights)
+    head = read_head(tmp_path)
+    assert (head.model, head.seed, head.network) == (name, 7, network)
+
+
+def test_validation_without_labels_is_refused(fit, tmp_path):
     silent = store(tmp_path / "silent", [16000], [()])
-    with pytest.raises(LeanError, match="split val: no clip has a label"):
-        train(
-            params.variants["yamnet"],
-            examples,
-            silent,
-            settings(params),
-            BACKBONE,
-            Path(),
-            seed=1,
-            score_batch_size=16,
-        )
+    with pytest.raises(LeanError, match="split val has no labelled clip"):
+        fit(validation=silent)
 
 
-def test_divergence_is_said_and_not_saved(examples, params, tmp_path):
+def test_divergence_is_said_and_not_saved(fit):
     with pytest.raises(LeanError, match=r"diverged.*epoch 1.*train\.learning_rate"):
-        train(
-            params.variants["yamnet"],
-            examples,
-            examples,
-            settings(params, learning_rate=1e38),
-            BACKBONE,
-            frozen(tmp_path),
-            seed=1,
-            score_batch_size=16,
-        )
+        fit(learning_rate=1e38)
 
 
 @pytest.mark.parametrize("batch_size", [64, 8192])
-def test_gradients_in_16_bits_are_those_of_32(batch_size, params):
+def test_gradients_in_16_bits_are_those_of_32(batch_size):
     """Late in a training, when they are small; without a scale most of them would round to 0."""
-    variant = params.variants["yamnet-projection"]
-    head = build_head(variant, 200, BACKBONE)
+    head = build_head(PROJECTION, 200, BACKBONE)
     *others, bias = head.get_weights()
     head.set_weights([*others, bias - 6])
-    build = partial(build_head, variant, backbone=BACKBONE)
-    recipe = settings(params, mixed_precision=True, batch_size=batch_size)
-    mixed = trainee(head, build, recipe, None, steps=1)
+    build = partial(build_head, PROJECTION, backbone=BACKBONE)
+    settings = recipe(mixed_precision=True, batch_size=batch_size)
+    mixed = compiled_model(head, build, settings, None, steps=1)
     rng = np.random.default_rng(0)
     inputs = {"embedding": rng.exponential(0.3, (batch_size, 1024)).astype(np.float32)}
     targets = (rng.random((batch_size, 200)) < 0.003).astype(np.float32)
@@ -182,50 +181,38 @@ def test_gradients_in_16_bits_are_those_of_32(batch_size, params):
         assert np.linalg.norm(ours - exact) < 1e-3 * np.linalg.norm(exact)
 
 
-def test_weights_that_are_not_finite_are_said(examples, params):
-    head = build_head(params.variants["yamnet"], 2, BACKBONE)
+def test_weights_that_are_not_finite_are_said(examples):
+    head = build_head(PARAMS.model("yamnet").network, len(VOCABULARY), BACKBONE)
     head.set_weights([np.full_like(weight, np.nan) for weight in head.get_weights()])
-    best = BestEpoch(head, examples, 16)
+    best = BestEpoch(head, examples)
     best.set_model(head)
     with pytest.raises(LeanError, match=r"after epoch 3 scores are not finite.*mixed_precision"):
         best.on_epoch_end(2, {"loss": 0.1})
 
 
-def test_16_bits_train_to_the_scores_of_32(examples, params, tmp_path):
-    def trained(mixed: bool):
-        return train(
-            params.variants["yamnet-projection"],
-            examples,
-            examples,
-            settings(params, mixed_precision=mixed),
-            BACKBONE,
-            frozen(tmp_path),
-            seed=1,
-            score_batch_size=16,
-        )
-
-    mixed, full = trained(True), trained(False)
+def test_16_bits_train_to_the_scores_of_32(fit, examples, tmp_path):
+    mixed, full = fit(mixed_precision=True), fit()
     assert keras.config.dtype_policy().name == "float32"
     assert np.isfinite(mixed.history).all(axis=None)
     np.testing.assert_allclose(mixed.history["loss"], full.history["loss"], rtol=0.01)
     assert mixed.history["loss"].tolist() != full.history["loss"].tolist()
-    mixed.save_weights(tmp_path / "mixed.weights.h5")
-    head = build_head(params.variants["yamnet-projection"], 2, BACKBONE)
-    head.load_weights(tmp_path / "mixed.weights.h5")
+    save_head(tmp_path, "mixed", 1, PROJECTION, mixed.model)
+    head = read_head(tmp_path).open(len(VOCABULARY), BACKBONE)
     assert {weight.dtype for weight in head.weights} == {"float32"}
-    scores = score_clips(head, examples, 16)
-    np.testing.assert_array_equal(scores, score_clips(mixed.model, examples, 16))
-    np.testing.assert_allclose(scores, score_clips(full.model, examples, 16), atol=0.01)
+    scores = score_clips(head, examples)
+    np.testing.assert_array_equal(scores, score_clips(mixed.model, examples))
+    np.testing.assert_allclose(scores, score_clips(full.model, examples), atol=0.01)
 
 
-def test_layers_made_in_16_bits_keep_weights_and_scores_in_32(params):
-    for variant in params.variants.values():
-        with precision(True):
-            head = build_head(variant, 2, BACKBONE)
-        assert {weight.dtype for weight in head.weights} == {"float32"}
-        assert head.output.dtype == "float32"
-        if variant.projection_units:
-            assert head.get_layer("projection").compute_dtype == "float16"
+@pytest.mark.parametrize("name", PARAMS.variants)
+def test_layers_made_in_16_bits_keep_weights_and_scores_in_32(name):
+    network = PARAMS.model(name).network
+    with precision(True):
+        head = build_head(network, len(VOCABULARY), BACKBONE)
+    assert {weight.dtype for weight in head.weights} == {"float32"}
+    assert head.output.dtype == "float32"
+    if network.projection_units:
+        assert head.get_layer("projection").compute_dtype == "float16"
 
 
 def test_precision_is_given_back_when_something_fails():

@@ -1,11 +1,13 @@
-"""Where YAMNet's weights may come from."""
+"""Where the backbone's weights may come from, and when random ones take their place."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from lean_audio.backbones.base import load_backbone, load_provenance
-from lean_audio.backbones.weights import load_pretrained, obtain
+from docs.small_backbone import BACKBONE as SMALL
+from lean_audio.backbones.base import PROVENANCE_FILE, load_backbone, load_provenance
+from lean_audio.backbones.weights import load_pretrained, prepare_weights
 from lean_audio.backbones.yamnet import BACKBONE
 from lean_audio.config.schema import Yamnet
 from lean_audio.errors import LeanError
@@ -13,12 +15,27 @@ from lean_audio.errors import LeanError
 UNREACHABLE = "http://127.0.0.1:9/yamnet.tar.gz"
 
 
-def settings(source: str, seed: int = 1) -> Yamnet:
-    return Yamnet(source=source, hub_url=UNREACHABLE, silence_s=2, deadline_s=3, seed=seed)
+def settings(source: str) -> Yamnet:
+    return Yamnet(source=source, hub_url=UNREACHABLE)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def trained(tmp_path) -> Path:
+    """Weights that came from a directory, as stage weights stores them."""
+    model, source = SMALL.build(), tmp_path / "source"
+    source.mkdir()
+    model.save_weights(source / "small.weights.h5")
+    folder = tmp_path / "weights"
+    assert prepare_weights(SMALL, settings(str(source)), synthetic=False, folder=folder).trained
+    return folder
 
 
 def test_auto_falls_back_to_untrained_weights_for_synthetic_data(tmp_path, capsys):
-    provenance = obtain(BACKBONE, settings("auto"), synthetic=True, folder=tmp_path)
+    provenance = prepare_weights(BACKBONE, settings("auto"), synthetic=True, folder=tmp_path)
     assert (provenance.source, provenance.trained) == ("untrained", False)
     assert provenance.savedmodel_sha256 is None
     assert load_provenance(tmp_path) == provenance
@@ -29,16 +46,37 @@ def test_auto_falls_back_to_untrained_weights_for_synthetic_data(tmp_path, capsy
 @pytest.mark.parametrize(("source", "synthetic"), [("auto", False), ("hub", True), ("hub", False)])
 def test_an_unreachable_hub_is_an_error_that_says_what_to_set(tmp_path, source, synthetic):
     with pytest.raises(LeanError, match=r"set yamnet\.source") as error:
-        obtain(BACKBONE, settings(source), synthetic=synthetic, folder=tmp_path)
+        prepare_weights(SMALL, settings(source), synthetic=synthetic, folder=tmp_path)
     assert UNREACHABLE in str(error.value)
     assert not list(tmp_path.iterdir())
 
 
+def test_auto_never_replaces_trained_weights_by_random_ones(trained):
+    before = contents(trained)
+    with pytest.raises(LeanError, match=r"'auto' cannot reach TF-Hub, and .*weights has trained"):
+        prepare_weights(SMALL, settings("auto"), synthetic=True, folder=trained)
+    assert contents(trained) == before
+
+
+def test_trained_weights_are_replaced_by_random_ones_when_asked_by_name(trained):
+    before = contents(trained)
+    found = prepare_weights(SMALL, settings("untrained"), synthetic=True, folder=trained)
+    assert not found.trained
+    assert load_provenance(trained) == found
+    after = contents(trained)
+    assert after.keys() == before.keys()
+    assert all(after[name] != before[name] for name in before)
+
+
+def test_auto_draws_random_weights_again_where_there_are_no_better_ones(trained):
+    prepare_weights(SMALL, settings("untrained"), synthetic=True, folder=trained)
+    assert not prepare_weights(SMALL, settings("auto"), synthetic=True, folder=trained).trained
+
+
 def test_a_path_without_a_savedmodel_is_refused(tmp_path):
+    nowhere = settings(str(tmp_path / "nowhere"))
     with pytest.raises(LeanError, match=r"nowhere.*auto, hub, untrained"):
-        obtain(
-            BACKBONE, settings(str(tmp_path / "nowhere")), synthetic=True, folder=tmp_path / "out"
-        )
+        prepare_weights(SMALL, nowhere, synthetic=True, folder=tmp_path / "out")
 
 
 def test_a_savedmodel_of_something_else_is_refused(tmp_path):
@@ -47,22 +85,21 @@ def test_a_savedmodel_of_something_else_is_refused(tmp_path):
     other = tf.Module()
     other.weight = tf.Variable(1.0)
     tf.saved_model.save(other, str(tmp_path / "other"))
+    wrong = settings(str(tmp_path / "other"))
     with pytest.raises(LeanError, match="other is not YAMNet's SavedModel"):
-        obtain(
-            BACKBONE, settings(str(tmp_path / "other")), synthetic=False, folder=tmp_path / "out"
-        )
+        prepare_weights(BACKBONE, wrong, synthetic=False, folder=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_untrained_weights_follow_the_seed(tmp_path):
-    seeds = {"a": 1, "b": 1, "c": 2}
-    hashes = {
-        name: obtain(BACKBONE, settings("untrained", seed), synthetic=False, folder=tmp_path / name)
-        for name, seed in seeds.items()
-    }
-    assert hashes["a"] == hashes["b"]
-    assert hashes["a"].parameters == BACKBONE.build().count_params()
-    assert hashes["a"].weights_sha256 != hashes["c"].weights_sha256
+def test_untrained_weights_are_the_same_every_time(tmp_path):
+    first, second = (
+        prepare_weights(BACKBONE, settings("untrained"), synthetic=False, folder=tmp_path / name)
+        for name in "ab"
+    )
+    assert first == second
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert first.parameters == BACKBONE.build().count_params()
+    assert json.loads((tmp_path / "a" / PROVENANCE_FILE).read_text())["handle"] == "seed 1"
 
 
 @pytest.mark.parametrize(

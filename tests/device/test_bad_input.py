@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from helpers import lean_audio
+from command_line import lean_audio
 
 
-def test_one_bad_file_is_reported_and_the_rest_go_on(model, sound, tmp_path):
+def test_one_bad_file_is_reported_and_the_rest_go_on(capsysbinary, shipped, sound, tmp_path):
     bad = tmp_path / "bad.wav"
     bad.write_text("not audio")
-    done = lean_audio("predict", bad, sound, "--model", model, code=1)
-    assert done.stderr.decode().startswith(f"error: {bad}: unreadable")
-    assert b"noise.wav" in done.stdout
+    done = lean_audio(capsysbinary, "predict", bad, sound, "--model", shipped, code=1)
+    assert done.complaint.startswith(f"error: {bad}: unreadable")
+    assert "noise.wav" in done.text
 
 
 def bad_inputs(folder: Path) -> dict[str, tuple[tuple, bytes, str]]:
@@ -33,7 +33,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[tuple, bytes, str]]:
         "no model": (("x.wav", "--model", folder / "gone.tflite"), b"", "no such model file"),
         "format": (("x.wav", "--format", "xml"), b"", "invalid choice: 'xml'"),
         "threshold": (("x.wav", "--threshold", "2"), b"", "from 0 to 1"),
-        "top": (("x.wav", "--top", "0"), b"", "whole number above 0"),
+        "top": (("x.wav", "--top", "0"), b"", "positive integer"),
         "stdin without a rate": (("-",), b"", "--rate"),
         "stdin without samples": (("-", "--rate", "16000"), b"", "no samples"),
         "rate": (("-", "--rate", "9" * 12), b"", "above 768000"),
@@ -43,18 +43,15 @@ def bad_inputs(folder: Path) -> dict[str, tuple[tuple, bytes, str]]:
 
 
 @pytest.mark.parametrize("case", range(15))
-def test_bad_input_is_one_sentence_and_exit_code_2(model, tmp_path, case):
+def test_bad_input_is_one_sentence_and_exit_code_2(capsysbinary, shipped, tmp_path, case):
     arguments, stdin, says = list(bad_inputs(tmp_path).values())[case]
     if "--model" not in arguments:
-        arguments = (*arguments, "--model", model)
-    done = lean_audio("predict", *arguments, stdin=stdin, code=2)
-    text = done.stderr.decode()
+        arguments = (*arguments, "--model", shipped)
+    text = lean_audio(capsysbinary, "predict", *arguments, stdin=stdin, code=2).complaint
     assert says in text
     assert text.startswith("usage: ") or (text.startswith("error: ") and text.count("\n") == 1)
 
 
-def test_a_model_without_metadata_is_refused(finished, tmp_path):
-    content = (finished.root / "models/demo/device/parts/backbone.tflite").read_bytes()
-    (tmp_path / "bare.tflite").write_bytes(content)
-    done = lean_audio("info", tmp_path / "bare.tflite", code=2)
-    assert "has no LEAN metadata" in done.stderr.decode()
+def test_a_model_without_metadata_is_refused(capsysbinary, lean):
+    done = lean_audio(capsysbinary, "info", lean.bare, code=2)
+    assert "has no LEAN metadata" in done.complaint
