@@ -1,6 +1,6 @@
-"""Another backbone, whole: a small convolutional network on the log-mel patches that YAMNet hears.
+"""A complete example of another backbone: a small CNN on the log-mel patches that YAMNet takes.
 
-docs/backbones.md says how to use it. Its layers' names are what embed.layers may hold.
+docs/backbones.md explains how to use it. embed.layers may name its layers.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ WEIGHTS = "small.weights.h5"
 
 
 def build() -> keras.Model:
-    """(batch, 96, 64) log-mel patch to (batch, 128) embedding."""
+    """Build the network: log-mel patch (batch, 96, 64) to embedding (batch, 128)."""
     patch = keras.Input((FRAMES, BANDS), name="log_mel")
     x = layers.Reshape((FRAMES, BANDS, 1))(patch)
     for name, filters in FILTERS.items():
@@ -26,7 +26,7 @@ def build() -> keras.Model:
 
 
 def load(model: keras.Model, directory: Path) -> None:
-    """What `model.save_weights` wrote to small.weights.h5 in the directory."""
+    """Load the weights that `model.save_weights` wrote to small.weights.h5 in a directory."""
     path = directory / WEIGHTS
     try:
         model.load_weights(path)
