@@ -1,6 +1,7 @@
 """Renders `metrics/<dataset>/` as Markdown and HTML, beside the LEAN paper's numbers."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -88,18 +89,23 @@ def ablation_row(stated: paper.AblationResult, ours: Record) -> Record:
     return {"variant": stated.variant, "ours": ours, "paper": stated, "difference": difference}
 
 
-def _render_template(name: str, content: Record) -> str:
+@cache  # compiling the templates takes longer than rendering them
+def _environment(markdown: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=select_autoescape(["html.j2"]),
-        finalize=markdown_text if name.endswith(".md.j2") else None,
+        finalize=markdown_text if markdown else None,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters |= {"fixed": fixed, "signed": signed, "breakable": breakable}
-    return environment.get_template(name).render(content)
+    return environment
+
+
+def _render_template(name: str, content: Record) -> str:
+    return _environment(name.endswith(".md.j2")).get_template(name).render(content)
 
 
 def summarize(measured: Measured, headline: str) -> Record:

@@ -8,6 +8,7 @@ import vl_convert
 from helpers import RUNS, VARIANTS, local, runs
 from tracked import snapshot
 
+pytestmark = pytest.mark.specialist  # tests/pipeline/test_reruns.py has its core
 QUICK = "quantize.schemes=[float32]"
 
 

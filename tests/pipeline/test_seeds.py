@@ -3,9 +3,11 @@
 import json
 import re
 
+import pytest
 from helpers import RUNS, local, runs
 
 
+@pytest.mark.specialist
 def test_one_model_and_seed_at_a_time(working):
     root = working.root
     working.edit("params.yaml", "seeds: [1]", "seeds: [1, 2, 3]")

@@ -54,6 +54,7 @@ def shipped_row(metrics: Path) -> dict[str, Any]:
     return measured["schemes"][measured["shipped"]]
 
 
+@pytest.mark.specialist
 def test_two_processes_with_other_hash_seeds_write_the_same_bytes(device: Path, tmp_path: Path):
     code = (
         "import sys; from pathlib import Path; from report_data import render; "
