@@ -4,7 +4,7 @@ import numpy as np
 
 from lean_audio.backbones.base import load_backbone
 from lean_audio.config.params import load_params
-from lean_audio.files import atomic_file
+from lean_audio.files import atomic_file, sha256
 from lean_audio.metrics.evaluate import evaluate
 from lean_audio.training.batches import open_examples
 from lean_audio.training.heads import read_head
@@ -23,7 +23,7 @@ def main(model: str, seed: int) -> None:
     with atomic_file(files.scores) as temporary:
         np.save(temporary, scores)
     measured = evaluate(chunks.clip_targets, scores, chunks.vocabulary, params.evaluate)
-    measured.save(files.record, examples.embeddings.data_sha256)
+    measured.save(files.record, examples.embeddings.data_sha256, sha256(files.weights))
 
 
 if __name__ == "__main__":

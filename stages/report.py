@@ -17,6 +17,7 @@ def main() -> None:
         params.attention,
         report_models(params),
         params.seed,
+        params.evaluate.resamples,
     )
     touch_tree(paths.metrics)  # an experiment on another dataset would delete them
     print(f"report: {paths.report / 'index.html'}")

@@ -4,7 +4,7 @@ from functools import partial
 
 from lean_audio.backbones.base import load_backbone
 from lean_audio.config.params import load_params
-from lean_audio.files import write_csv, write_json
+from lean_audio.files import sha256, write_csv, write_json
 from lean_audio.tracking.live import follow
 from lean_audio.training.batches import open_examples
 from lean_audio.training.fit import train
@@ -31,6 +31,7 @@ def main(model: str, seed: int) -> None:
     write_csv(files.record / "history.csv", run.history)
     names = {"model": model, "seed": seed, "settings_sha256": params.settings_sha256(model)}
     data = {"train": training.embeddings.data_sha256, "val": validation.embeddings.data_sha256}
+    names["weights_sha256"] = sha256(files.weights)
     facts = names | {"data_sha256": data} | recipe.model_dump() | run.facts
     write_json(files.record / "training.json", facts)
 

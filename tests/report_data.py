@@ -13,7 +13,7 @@ import soundfile
 from helpers import ROOT
 
 from lean_audio.config.schema import AttentionName
-from lean_audio.metrics.evaluate import DATA_DIGITS
+from lean_audio.metrics.evaluate import DIGITS
 from lean_audio.report import render as report
 from lean_audio.report.inputs import VARIANTS
 from lean_audio.report.models import ModelInfo, Models
@@ -93,7 +93,7 @@ def write_training(
     facts |= {"data_sha256": data_sha256, **TRAINING, **(training or {})}
     (record / "training.json").write_text(json.dumps(facts))
     write_csv(record / "history.csv", "epoch,loss,val_loss,val_mAP", EPOCHS)
-    measured = {**METRICS, "data": DATA_SHA256["eval"][:DATA_DIGITS], **(metrics or {})}
+    measured = {**METRICS, "data": DATA_SHA256["eval"][:DIGITS], **(metrics or {})}
     (record / "metrics.json").write_text(json.dumps(measured))
     tables = record / "tables"
     scores = [(label, ap, 0.9, 3) for label, ap in APS[like or model].items()]
@@ -105,11 +105,19 @@ def write_training(
     return record
 
 
-def write_cost(metrics_dir: Path, model: str, size: int, ms: float, backbone_ms: float) -> None:
+def write_cost(
+    metrics_dir: Path,
+    model: str,
+    size: int,
+    ms: float,
+    backbone_ms: float,
+    network_sha256: str = "",
+) -> None:
     """Write what a model costs on a device: bytes, and ms for one chunk with one thread."""
     latency, backbone = ({"1": {"median_ms": value}} for value in (ms, backbone_ms))
     cost = {"bytes": size, "latency": latency, "backbone_latency": backbone}
-    cost |= {"data_sha256": DATA_SHA256["eval"]}
+    identity = {"network_sha256": network_sha256, "weights_sha256": HASHES["weights_sha256"]}
+    cost |= identity | {"classes": DATASET["classes"]}
     (metrics_dir / "costs").mkdir(exist_ok=True)
     (metrics_dir / "costs" / f"{model}.json").write_text(json.dumps(cost))
 
@@ -180,9 +188,10 @@ def render(
     out_dir: Path,
     attention: AttentionName = "bahdanau",
     models: Models = MODELS,
+    draws: int | None = None,
 ) -> Path:
     examples = metrics_dir.parent / f"{metrics_dir.name}-examples"
-    report.render(metrics_dir, examples, out_dir, attention, models, seed=1)
+    report.render(metrics_dir, examples, out_dir, attention, models, seed=1, draws=draws)
     return out_dir
 
 

@@ -137,10 +137,14 @@ class Params(Frozen):
             ) from None
 
     def settings_sha256(self, name: str) -> str:
-        """Hash of a model's network and recipe; settings that change nothing do not count."""
+        """Hash a model's network and recipe; settings that change nothing do not count."""
         network = self.models[name].network.model_dump(exclude_defaults=True)
         recipe = {key: value for key, value in self.recipe(name).model_dump().items() if value}
-        return hashlib.sha256(json.dumps([network, recipe], sort_keys=True).encode()).hexdigest()
+        return _sha256([network, recipe])
+
+    def network_sha256(self, name: str) -> str:
+        """Hash a model's network alone, on which size and latency depend."""
+        return _sha256(self.models[name].network.model_dump(exclude_defaults=True))
 
     @property
     def seed(self) -> int:
@@ -174,6 +178,10 @@ class Params(Frozen):
 def _require(name: str, setting: str, allowed: Sequence[str], where: str = "") -> None:
     if name not in allowed:
         raise ValueError(f"{setting}: {name!r} is not one of {where}{', '.join(allowed)}")
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -14,7 +14,7 @@ from lean_audio.metrics.bootstrap import resampled_map
 from lean_audio.metrics.curves import curve_labels, precision_recall, reliability
 from lean_audio.metrics.summary import evaluate_scores
 
-DATA_DIGITS = 12  # of the data's fingerprint: enough to tell two datasets apart
+DIGITS = 12  # of a SHA-256: enough to tell two of them apart in a table
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,10 @@ class Evaluation:
     metrics: dict[str, Any]
     tables: dict[str, pd.DataFrame]
 
-    def save(self, folder: Path, data_sha256: str) -> None:
-        """Write metrics.json, with the first digits of the data's fingerprint, and tables/*.csv."""
-        write_json(folder / "metrics.json", self.metrics | {"data": data_sha256[:DATA_DIGITS]})
+    def save(self, folder: Path, data_sha256: str, weights_sha256: str) -> None:
+        """Write metrics.json, with what was measured on which data, and tables/*.csv."""
+        measured = {"data": data_sha256[:DIGITS], "weights": weights_sha256[:DIGITS]}
+        write_json(folder / "metrics.json", self.metrics | measured)
         for name, table in self.tables.items():
             write_csv(folder / "tables" / f"{name}.csv", table)
 

@@ -181,6 +181,7 @@ def render(
     attention: AttentionName,
     models: Models,
     seed: int,
+    draws: int | None = None,
 ) -> None:
     """Write the pages.
 
@@ -194,8 +195,10 @@ def render(
         The models of this params file: only these are shown.
     seed
         Of the trainings that are shown in full.
+    draws
+        Of the bootstrap; trainings with another number are left out. None: the most frequent one.
     """
-    trainings = read_trainings(metrics_dir, models)
+    trainings = read_trainings(metrics_dir, models, draws)
     headline = f"joint-{attention}"
     measured = read_measured(metrics_dir, trainings, models, seed, headline, limit=len(COLOURS))
     content = {**summarize(measured, headline), "device": read_device(metrics_dir), "seed": seed}

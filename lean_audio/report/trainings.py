@@ -19,7 +19,7 @@ from lean_audio.report.inputs import (
     read_record,
     read_table,
 )
-from lean_audio.report.models import Models
+from lean_audio.report.models import ModelInfo, Models
 
 UNFINISHED, OTHER_MODEL = "not evaluated yet", "of models not in variants"
 OTHER_SETTINGS, OTHER_DATA = "with other settings", "on other data"
@@ -91,9 +91,10 @@ class Trainings:
         return next((run for run in runs if run.seed == seed), None)
 
 
-def read_trainings(metrics_dir: Path, models: Models) -> Trainings:
+def read_trainings(metrics_dir: Path, models: Models, draws: int | None = None) -> Trainings:
     """Read the trainings of the models in this params file, on the data of its provenance.
 
+    draws: number of bootstrap draws that a training must have; None for the most frequent one.
     Every other training is left out, by reason.
     """
     provenance = read_record(metrics_dir / "provenance.json", PROVENANCE)
@@ -109,17 +110,18 @@ def read_trainings(metrics_dir: Path, models: Models) -> Trainings:
             leave_out(reason, facts)
         else:
             own.append(read_training(path.parent))
-    draws = _usual_draws(own)
+    draws = draws or _usual_draws(own)
     found: dict[str, Trained] = {}
     for run in own:
-        if len(run.resampled) != draws:
+        if len(run.resampled) not in (draws, 0):  # 0: no evaluation clip has a label
             leave_out(OTHER_DRAWS, run.facts)
             continue
         info = models[run.model]
         found.setdefault(run.model, Trained(run.model, info.after, info.change)).runs.append(run)
     for name, trained in found.items():
         trained.runs.sort(key=lambda run: run.seed)
-        trained.cost = _read_cost(metrics_dir / "costs" / f"{name}.json", provenance)
+        path = metrics_dir / "costs" / f"{name}.json"
+        trained.cost = _read_cost(path, models[name], provenance)
     return Trainings({name: found[name] for name in _in_order(found)}, left_out)
 
 
@@ -141,8 +143,10 @@ def _reason_to_leave_out(
         return OTHER_DATA
     if not (folder / "metrics.json").is_file():
         return UNFINISHED
-    evaluated = read_record(folder / "metrics.json", METRICS)["data"]
-    return None if provenance["data_sha256.eval"].startswith(evaluated) else OTHER_DATA
+    evaluated = read_record(folder / "metrics.json", METRICS)
+    if not facts.get("weights_sha256", "").startswith(evaluated.get("weights", "")):
+        return UNFINISHED  # trained again since
+    return None if provenance["data_sha256.eval"].startswith(evaluated["data"]) else OTHER_DATA
 
 
 def read_training(folder: Path) -> Training:
@@ -154,10 +158,12 @@ def read_training(folder: Path) -> Training:
     return Training(folder, facts, resampled)
 
 
-def _read_cost(path: Path, provenance: Record) -> Record | None:
-    """Read a cost; None if it was not measured, or with other classes or another backbone."""
+def _read_cost(path: Path, model: ModelInfo, provenance: Record) -> Record | None:
+    """Read a cost; None if it was not measured, or of another network, backbone or vocabulary."""
     cost = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return cost if cost.get("data_sha256") == provenance["data_sha256.eval"] else None
+    measured = [cost.get(key) for key in ("network_sha256", "weights_sha256", "classes")]
+    keys = ("yamnet.weights_sha256", "dataset.classes")
+    return cost if measured == [model.network_sha256, *(provenance[key] for key in keys)] else None
 
 
 def _in_order(models: Mapping[str, Trained]) -> Iterator[str]:

@@ -49,7 +49,9 @@ def read_records(params: Params) -> list[RunRecord]:
 
     Raises FileNotFoundError if the training of a variant and seed of params.yaml is missing.
     """
-    trainings = read_trainings(params.paths.metrics, report_models(params))
+    trainings = read_trainings(
+        params.paths.metrics, report_models(params), params.evaluate.resamples
+    )
     for model in params.variants:
         for seed in params.seeds:
             if trainings.find(model, seed) is None:

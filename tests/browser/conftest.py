@@ -40,5 +40,7 @@ def ingredients_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         facts = {"parameters": 3_400_000 + 123_456 * number}
         for seed in (1, 2, 3)[name in VARIANTS :]:
             write_training(metrics, name, seed, like="yamnet", training=facts)
-        write_cost(metrics, name, 3_300_000 + 1_123_456 * (number % 3), 5.0 + number, 3.0)
+        size = 3_300_000 + 1_123_456 * (number % 3)
+        network = models[name].network_sha256
+        write_cost(metrics, name, size, 5.0 + number, 3.0, network)
     return render(metrics, root / "report", models=models) / "index.html"

@@ -15,7 +15,7 @@ from lean_audio.metrics.curves import (
     precision_recall,
     reliability,
 )
-from lean_audio.metrics.evaluate import DATA_DIGITS, evaluate
+from lean_audio.metrics.evaluate import DIGITS, evaluate
 
 LABELS = ("Bark", "Cat", "Dog", "Owl")
 
@@ -122,11 +122,13 @@ def test_an_evaluation_is_one_file_of_metrics_and_four_tables(params, tmp_path):
     targets = np.array([[0, 1], [1, 1], [0, 0]], np.uint8)
     scores = np.array([[0.2, 0.9], [0.6, 0.7], [0.3, 0.1]], np.float32)
     settings = params.evaluate.model_copy(update={"curve_classes": 1, "resamples": 20})
-    evaluate(targets, scores, ("Bark", "Dog"), settings).save(tmp_path, "0123456789abcdef")
+    evaluate(targets, scores, ("Bark", "Dog"), settings).save(
+        tmp_path, "0123456789abcdef", "f" * 64
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "tables"}
     metrics = read_json(tmp_path / "metrics.json")
     assert (metrics["mAP"], metrics["clips"]) == (1, 3)
-    assert metrics["data"] == "0123456789abcdef"[:DATA_DIGITS]
+    assert metrics["data"] == "0123456789abcdef"[:DIGITS]
     tables = {path.stem: pd.read_csv(path) for path in (tmp_path / "tables").iterdir()}
     assert set(tables) == {"classes", "pr", "reliability", "resampled"}
     assert list(tables["classes"]) == ["label", "AP", "AUC", "positives"]
@@ -139,7 +141,7 @@ def test_an_evaluation_is_one_file_of_metrics_and_four_tables(params, tmp_path):
 
 def test_an_evaluation_without_labels_has_no_numbers_but_all_its_files(params, tmp_path):
     none, scores = np.zeros((3, 2), np.uint8), np.full((3, 2), 0.5, np.float32)
-    evaluate(none, scores, ("Bark", "Dog"), params.evaluate).save(tmp_path, "0" * 64)
+    evaluate(none, scores, ("Bark", "Dog"), params.evaluate).save(tmp_path, "0" * 64, "0" * 64)
     assert read_json(tmp_path / "metrics.json")["mAP"] is None
     for name in ("pr", "resampled"):
         assert pd.read_csv(tmp_path / "tables" / f"{name}.csv").empty

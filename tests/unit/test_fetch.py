@@ -69,7 +69,7 @@ def test_what_is_there_and_verified_is_never_fetched_again(served, files, tmp_pa
 )
 def test_a_server_that_falters_is_asked_for_the_rest(served, files, tmp_path, faults, starts):
     served.faults["part0"] = list(faults)
-    downloader(served, tmp_path / "raw", read_timeout_s=0.5).download(files)
+    downloader(served, tmp_path / "raw", read_timeout_s=2).download(files)
     served.go_on.set()
     check_whole(served, tmp_path / "raw")
     assert starts_asked(served, "part0") == pytest.approx(starts, abs=3 * BLOCK_BYTES)

@@ -12,6 +12,7 @@ from report_data import (
     change_json,
     make_run,
     pages,
+    render,
     write_cost,
     write_resampled,
     write_training,
@@ -166,7 +167,7 @@ def test_trainings_on_other_data_are_left_out_counted_and_named(metrics_dir, tmp
         change_training(metrics_dir, name, data_sha256=OTHER_DATA)
     change_json(metrics_dir / "trainings/rectified-1/metrics.json", data="f" * 12)
     for model in (LEAN, "rectified"):
-        change_json(metrics_dir / "costs" / f"{model}.json", data_sha256="f" * 64)
+        change_json(metrics_dir / "costs" / f"{model}.json", weights_sha256="f" * 64)
     models = trained(metrics_dir)
     assert {name: len(model.runs) for name, model in models.items()} == dict.fromkeys(
         (*VARIANTS, "plus"), 1
@@ -268,6 +269,35 @@ def test_times_of_one_network_tell_how_far_times_can_be_trusted(metrics_dir):
     assert shown(metrics_dir)["timing_noise"] is None  # two networks
     write_cost(metrics_dir, "plus", 1500, 8.0, 4.0)
     assert shown(metrics_dir)["timing_noise"] == pytest.approx(8 / 4 - 6 / 4)
+
+
+@pytest.mark.parametrize("key", ["network_sha256", "weights_sha256", "classes"])
+def test_a_cost_of_another_network_backbone_or_vocabulary_is_not_shown(metrics_dir, key):
+    assert trained(metrics_dir)[LEAN].cost
+    change_json(metrics_dir / "costs" / f"{LEAN}.json", **{key: 1})
+    assert trained(metrics_dir)[LEAN].cost is None
+
+
+def test_an_evaluation_of_the_head_before_is_not_shown_as_the_new_ones(metrics_dir, tmp_path):
+    """A model was trained again, and not evaluated yet."""
+    change_training(metrics_dir, "plus-1", weights_sha256="a" * 64)
+    change_json(metrics_dir / "trainings/plus-1/metrics.json", weights="a" * 12)
+    assert [run.seed for run in trained(metrics_dir)["plus"].runs] == [1, 2]
+    change_training(metrics_dir, "plus-1", weights_sha256="b" * 64)
+    assert [run.seed for run in trained(metrics_dir)["plus"].runs] == [2]
+    for page in pages(metrics_dir, tmp_path / "out"):
+        assert "1 not evaluated yet: plus (seed 1)." in page
+
+
+def test_the_current_number_of_draws_counts_and_not_that_of_the_majority(metrics_dir, tmp_path):
+    """Leftovers of other seeds must not crowd out what was just evaluated."""
+    for name in (*VARIANTS, "plus"):
+        write_resampled(metrics_dir / f"trainings/{name}-1", 0.5, draws=100)
+    render(metrics_dir, tmp_path / "out", draws=100)
+    page = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert (
+        "bootstrap draws: joint-bahdanau (seeds 2, 3), plus (seed 2), rectified (seed 1)." in page
+    )
 
 
 def test_trainings_with_another_number_of_draws_are_left_out_and_named(metrics_dir, tmp_path):

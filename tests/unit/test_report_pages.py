@@ -253,7 +253,7 @@ def test_a_report_without_labelled_evaluation_clips_says_not_available(
         targets = np.zeros((4, len(LABELS)), np.uint8)
         unlabelled = evaluate(targets, targets + 0.5, LABELS, settings)
         assert unlabelled.metrics["mAP"] is None
-        unlabelled.save(record, DATA_SHA256["eval"])
+        unlabelled.save(record, DATA_SHA256["eval"], "")
     measured = json.loads((device / "device.json").read_text())
     unknown = {"mAP": None, "mAP_drop": None, "mAP_drop_ci95": None}
     schemes = {name: scheme | unknown for name, scheme in measured["schemes"].items()}
