@@ -43,7 +43,12 @@ CASES = {
     "bootstrap draws": (
         edit("params.yaml", "resamples: 50", "resamples: 60"),
         [
-            *("evaluate@joint-affinity-1", "evaluate@joint-bahdanau-1", "evaluate_device"),
+            *(
+                "evaluate@joint-affinity-1",
+                "evaluate@joint-bahdanau-1",
+                "evaluate_device",
+                "report",
+            ),
         ],
     ),
     "a clip in sounds/, FSD50K's mirror and workers, for the demo": (
