@@ -42,7 +42,7 @@ COPIES = {"working", "module_copy"}  # of the finished clone, which must be ther
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group what shares something costly on one worker, and start with the finished clone.
 
-    Tests that change a copy of it come last: until it is there, the other workers do the rest.
+    Other tests that need it come last: until it is there, the other workers do the rest.
     """
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
@@ -54,17 +54,15 @@ def _fixtures(item: pytest.Item) -> set[str]:
 
 
 def _rank(item: pytest.Item) -> int:
-    if _fixtures(item) & COPIES:
-        return 2
-    return 0 if "finished" in _fixtures(item) else 1
+    if item.path.stem == "test_device":
+        return 0  # makes the finished clone
+    return 2 if _fixtures(item) & {"finished", *COPIES} else 1
 
 
 def _group(item: pytest.Item) -> str:
-    folder, file = item.path.parent.name, item.path.stem
-    if "finished" in _fixtures(item) and not _fixtures(item) & COPIES:
-        return "finished"
     if "working" in _fixtures(item):
         return item.nodeid
+    folder, file = item.path.parent.name, item.path.stem
     return folder if folder in ("device", "browser") else f"{folder}/{file}"
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 from command_line import lean_audio
 from device_models import LABELS, write
 
@@ -15,6 +16,7 @@ from lean_audio.device.export import export_tagger
 from lean_audio.model import build_head
 
 
+@pytest.mark.specialist
 def test_fifty_evaluation_clips(
     params, backbone, yamnet_savedmodel, real_sounds, tmp_path, capsysbinary
 ):

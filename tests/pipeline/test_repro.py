@@ -92,6 +92,7 @@ def test_a_second_repro_runs_nothing(finished):
     assert "up to date" in finished.run("dvc", "status", *ALL_STAGES)
 
 
+@pytest.mark.specialist
 def test_a_killed_run_taken_up_again_ends_in_the_same_bytes(working):
     """What it made before is not in the cache, so nothing can come from there."""
     name = "models/demo/heads/joint-bahdanau-1"

@@ -71,17 +71,19 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_change_marks_the_stages_it_can_change(finished, case):
+def test_a_change_marks_the_stages_it_can_change(module_copy, case):
     """`dvc status` names the stages that a change reaches directly."""
     change, expected = CASES[case]
-    before = {name: (finished.root / name).read_bytes() for name in ("params.yaml", "models.yaml")}
+    before = {
+        name: (module_copy.root / name).read_bytes() for name in ("params.yaml", "models.yaml")
+    }
     try:
-        change(finished)
-        assert set(changed(finished)) == set(expected)
+        change(module_copy)
+        assert set(changed(module_copy)) == set(expected)
     finally:
         for name, content in before.items():
-            (finished.root / name).write_bytes(content)
-        (finished.root / "sounds" / "new.wav").unlink(missing_ok=True)
+            (module_copy.root / name).write_bytes(content)
+        (module_copy.root / "sounds" / "new.wav").unlink(missing_ok=True)
 
 
 def test_what_is_computed_for_the_evaluation_trains_nothing(working):
@@ -92,13 +94,13 @@ def test_what_is_computed_for_the_evaluation_trains_nothing(working):
     assert ran == ["prepare", "embed", "evaluate@joint-affinity-1"]
 
 
-def test_a_new_variant_runs_its_own_training_and_nothing_of_the_others(finished):
-    before = (finished.root / "params.yaml").read_bytes()
+def test_a_new_variant_runs_its_own_training_and_nothing_of_the_others(module_copy):
+    before = (module_copy.root / "params.yaml").read_bytes()
     try:
-        finished.edit("params.yaml", "  - joint-bahdanau\n", "  - joint-bahdanau\n  - plus\n")
-        assert set(changed(finished)) == {"train@plus-1", "evaluate@plus-1", "report"}
+        module_copy.edit("params.yaml", "  - joint-bahdanau\n", "  - joint-bahdanau\n  - plus\n")
+        assert set(changed(module_copy)) == {"train@plus-1", "evaluate@plus-1", "report"}
     finally:
-        (finished.root / "params.yaml").write_bytes(before)
+        (module_copy.root / "params.yaml").write_bytes(before)
 
 
 def test_quantizing_a_variant_on_a_fresh_clone_trains_it_alone(make_clone):
@@ -113,9 +115,9 @@ def test_quantizing_a_variant_on_a_fresh_clone_trains_it_alone(make_clone):
     assert "headline" not in stages
 
 
-def test_no_stage_re_runs_for_files_of_editors(finished):
+def test_no_stage_re_runs_for_files_of_editors(module_copy):
     for name in (".swp", "x.swp", ".ipynb_checkpoints/y.py", "__pycache__/z.pyc"):
-        path = Path(finished.root / "lean_audio" / "audio" / name)
+        path = Path(module_copy.root / "lean_audio" / "audio" / name)
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    assert changed(finished) == []
+    assert changed(module_copy) == []

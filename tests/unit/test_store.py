@@ -125,6 +125,7 @@ def test_a_dead_training_with_other_inputs_is_ended_and_kept(store):
     assert store.client.get_run(run_id).info.status == "KILLED"
 
 
+@pytest.mark.specialist
 def test_two_processes_that_open_a_new_store_at_once_get_the_same_one(tmp_path):
     code = (
         "from lean_audio.config.params import load_params;"
