@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,11 +43,13 @@ COPIES = {"working", "module_copy"}  # of the finished clone, which must be ther
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group what shares something costly on one worker, and start with the finished clone.
 
-    Other tests that need it come last: until it is there, the other workers do the rest.
+    Groups that need it come last: until it is there, the other workers do the rest.
     """
+    ranks = defaultdict(int)
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_rank)
+        ranks[_group(item)] = max(ranks[_group(item)], _rank(item))
+    items.sort(key=lambda item: ranks[_group(item)])
 
 
 def _fixtures(item: pytest.Item) -> set[str]:
@@ -54,7 +57,7 @@ def _fixtures(item: pytest.Item) -> set[str]:
 
 
 def _rank(item: pytest.Item) -> int:
-    if item.path.stem == "test_device":
+    if item.path.match("pipeline/test_device.py"):
         return 0  # makes the finished clone
     return 2 if _fixtures(item) & {"finished", *COPIES} else 1
 

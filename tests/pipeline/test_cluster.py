@@ -19,6 +19,8 @@ from helpers import write_layout
 
 from lean_audio.config.schema import Yamnet
 
+pytestmark = pytest.mark.specialist  # tests/unit/test_map_shards.py has its core
+
 CLIPS, CLIP_S, RATE_HZ = 32, 20, 44_100
 FOLDERS = {"prepare": "audio", "embed": "embeddings"}
 STAGES = pytest.mark.parametrize("stage", FOLDERS)
@@ -221,7 +223,6 @@ def size_kb(where: Path) -> int:
     return sum(path.stat().st_size // 1024 + 8 for path in where.rglob("*"))
 
 
-@pytest.mark.specialist
 @STAGES
 def test_a_dask_worker_that_is_killed_is_replaced_by_another(quiet, project, stage, start):
     start_cluster(project, start, 2)
@@ -231,7 +232,6 @@ def test_a_dask_worker_that_is_killed_is_replaced_by_another(quiet, project, sta
     assert contents(project, stage) == contents(quiet, stage)
 
 
-@pytest.mark.specialist
 @PREPARE
 def test_without_its_scheduler_a_run_ends_in_one_sentence_and_keeps_what_is_done(
     quiet, project, stage, start, tmp_path
@@ -247,7 +247,6 @@ def test_without_its_scheduler_a_run_ends_in_one_sentence_and_keeps_what_is_done
     assert_only_the_rest_is_done(quiet, project, stage)
 
 
-@pytest.mark.specialist
 @PREPARE
 def test_dask_workers_with_other_source_code_are_refused(project, stage, start, tmp_path):
     shutil.copytree(project.root / "lean_audio", tmp_path / "lean_audio")

@@ -74,6 +74,7 @@ def test_deleted_runs_are_made_again_by_repro(working):
             assert run[what] == before[name][what]
 
 
+@pytest.mark.specialist
 def test_without_a_server_training_warns_once_and_tracking_says_what_to_do(working):
     finished = working
     weights = finished.root / "models/demo/heads/joint-affinity-1/head.weights.h5"
