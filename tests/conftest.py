@@ -36,6 +36,7 @@ ARGUMENTS = (
 )
 
 
+LONG = ("test_ui", "test_repro", "test_reruns")  # start before shorter ones
 COPIES = {"working", "module_copy"}  # of the finished clone, which must be there first
 
 
@@ -49,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
         ranks[_group(item)] = max(ranks[_group(item)], _rank(item))
-    items.sort(key=lambda item: ranks[_group(item)])
+    items.sort(key=lambda item: (ranks[_group(item)], item.path.stem not in LONG))
 
 
 def _fixtures(item: pytest.Item) -> set[str]:

@@ -49,6 +49,7 @@ def test_one_model_and_seed_at_a_time(working):
     assert "1 with other settings: dropout (seed 1)" in page
 
 
+@pytest.mark.specialist
 def test_a_record_without_weights_is_tracked_by_its_files(working):
     """As the committed results on the real sounds, whose weights are not in git."""
     root = working.root

@@ -62,6 +62,7 @@ def test_on_device_metrics_are_on_the_run_they_belong_to(finished):
     assert "device/int4/bytes" not in found["joint-affinity-1"]["metrics"]
 
 
+@pytest.mark.specialist
 def test_deleted_runs_are_made_again_by_repro(working):
     before = snapshot(local(working.root))
     shutil.rmtree(working.root / "mlruns")
