@@ -1,4 +1,4 @@
-# The README's commands. Requirements: Python 3.11 or 3.12, git and a package index.
+# The README's commands. Requirements: Python 3.11, 3.12 or 3.13, git and a package index.
 PYTHON ?= python3
 VENV := .venv
 GPU ?= $(wildcard $(VENV)/ready-gpu)
@@ -8,51 +8,55 @@ READY := $(VENV)/ready$(if $(GPU),-gpu)
 SHELL := /bin/bash
 export PATH := $(BIN):$(PATH)
 
-.PHONY: setup repro paper ui test test-slow bench readme lock
+.PHONY: help setup repro verify paper ui test test-slow bench readme lock
 
-setup: $(READY)
+help: ## list these commands
+	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install everything into .venv (PYTHON=python3.13 chooses a Python, GPU=1 adds CUDA)
+	@bash tools/scm.sh
 
 $(READY): $(LOCK) requirements/uv.lock pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 12) or sys.exit("error: Python %d.%d is not supported: use 3.11 or 3.12, for example make PYTHON=python3.11" % v)'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
-	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --python $(BIN)/python -r $(LOCK)
-	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
-	touch $@
+	@bash tools/setup.sh "$(PYTHON)" $(LOCK) $@
 
-repro: setup
-	dvc repro
+repro: setup ## run the pipeline: clips to report (dvc repro)
+	@dvc repro --quiet || { dvc repro --dry > /dev/null; exit 1; } # DVC's own faults are quiet too
+	@python -m tools.summary
 
-paper: setup
+verify: setup ## compare the results here with the committed ones (REVISION=HEAD)
+	@python -m tools.verify --revision $(REVISION)
+
+paper: setup ## run it on FSD50K; first print what that takes
 	python -m tools.paper
 	dvc exp run --set-param dataset=fsd50k --set-param yamnet.source=hub
 
+REVISION ?= HEAD
 PORT ?= 5000
-ui: setup
+ui: setup ## show all trainings in MLflow (PORT=5000)
 	python -m tools.ui --port $(PORT)
 
 # Three workers for two cores: many tests wait for the processes that they start.
 PYTEST := pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
-test: setup
+test: setup ## run linters and tests
 	ruff check .
 	ruff format --check .
 	basedpyright
 	$(PYTEST) -m "not specialist"
 
 # JAX apart from the rest: wherever it is installed, TensorFlow imports it, one second per stage
-test-slow: setup
+test-slow: setup ## run the tests on several devices, hosts and backends
 	uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r requirements/slow.lock
 	$(PYTEST) -m specialist
 
-bench: setup
+bench: setup ## measure speed and memory into benchmarks/results.md
 	set -o pipefail; python -m benchmarks | tee benchmarks/results.md
 
-readme: setup
+readme: setup ## update the table of results in README.md
 	python -m tools.readme
 
 # Update the lock files to the newest versions that pyproject.toml allows. Hashes, no URLs.
 COMPILE := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header
-lock: setup
+lock: setup ## update requirements/ to the newest versions
 	$(COMPILE) --upgrade pyproject.toml --extra pipeline --extra dev -o requirements/cpu.lock
 	$(COMPILE) --upgrade pyproject.toml --extra pipeline --extra dev --extra gpu -c requirements/cpu.lock -o requirements/gpu.lock
 	echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
