@@ -2,29 +2,62 @@
 
 import os
 import sys
+import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from importlib.util import find_spec
 from inspect import signature
+from pathlib import Path
 
 from lean_audio.errors import LeanError
+
+BACKENDS = ("tensorflow", "jax")
+STARTED_S = time.monotonic()
 
 # TensorFlow reads both once, when it is imported. One thread per operation, independent operations
 # side by side: the bytes do not depend on the number of cores, and the two directions of the wave
 # encoder train faster (see benchmarks/).
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+# Keras has its defaults, whatever this user's keras.json says; only KERAS_BACKEND counts.
+os.environ.setdefault("KERAS_BACKEND", BACKENDS[0])
+os.environ["KERAS_HOME"] = os.devnull
 
 
-def run_stage(main: Callable[..., None]) -> None:
+def run_stage(main: Callable[..., str | None]) -> None:
     """Run a stage: `main`'s parameters are the options of its command line.
 
-    A LeanError becomes its sentence on stderr and exit code 1.
+    What `main` returns is the stage's one line on the screen. A LeanError becomes its sentence on
+    stderr and exit code 1.
     """
     parser = ArgumentParser(description=sys.modules[main.__module__].__doc__)
     for name, parameter in signature(main).parameters.items():
         parser.add_argument(f"--{name}", type=parameter.annotation, required=True)
+    arguments = vars(parser.parse_args())
     try:
-        main(**vars(parser.parse_args()))
+        result = main(**arguments)
     except LeanError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    if result:
+        name = " ".join(map(str, (Path(sys.argv[0]).stem, *arguments.values())))
+        print(f"{name:<28} {result} ({time.monotonic() - STARTED_S:.0f} s)", flush=True)
+
+
+def _require_backend(name: str) -> None:
+    if name not in BACKENDS or find_spec(name) is None:
+        raise SystemExit(
+            f"error: KERAS_BACKEND is {name!r}, which is not installed or not supported; allowed "
+            f"are {' and '.join(BACKENDS)}, which is tensorflow where nothing is set"
+        )
+
+
+def _interrupted(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted: run the same command again to go on", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)  # pyright: ignore
+
+
+sys.excepthook = _interrupted  # Ctrl-C is no fault: one line instead of a traceback
+_require_backend(os.environ["KERAS_BACKEND"])  # before anything imports Keras

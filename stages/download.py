@@ -8,7 +8,7 @@ from lean_audio.datasets.layout import read_layout
 from stages import run_stage
 
 
-def main(dataset: str) -> None:
+def main(dataset: str) -> str:
     datasets, paths = load_params().datasets, Paths(dataset)
     if dataset == "fsd50k":
         download_archives(datasets.fsd50k, paths.raw)
@@ -22,6 +22,7 @@ def main(dataset: str) -> None:
         origin = f"the directory {root.resolve().name!r} in FSD50K layout"
         found = read_layout(root, name=dataset, origin=origin, synthetic=False)
     found.save(paths.clips)
+    return f"{len(found.clips):,} clips, {len(found.vocabulary)} labels"
 
 
 if __name__ == "__main__":

@@ -5,19 +5,18 @@ from lean_audio.datasets.layout import load_dataset
 from lean_audio.features.embed import embed
 from lean_audio.features.provenance import describe_run
 from lean_audio.files import write_json
-from lean_audio.notices import print_notices
 from stages import run_stage
 
 
-def main() -> None:
+def main() -> str:
     params = load_params()
     paths = params.paths
     workers, scheduler = params.compute.workers, params.cluster.scheduler
-    embed(paths.audio, paths.embedder, paths.embeddings, workers, scheduler)
+    chunks = embed(paths.audio, paths.embedder, paths.embeddings, workers, scheduler)
     dataset = load_dataset(paths.clips)
     provenance = describe_run(dataset, paths.audio, paths.weights, paths.embeddings)
     write_json(paths.metrics / "provenance.json", provenance)
-    print_notices(provenance)
+    return f"{chunks:,} chunks"
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from lean_audio.config.params import load_params
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.device.measure import measure, summarize_shipped
 from lean_audio.device.score import all_clips
-from lean_audio.files import atomic_file, write_json
+from lean_audio.files import atomic_file, rounded, write_json
 from lean_audio.tflite.card import read_card
 from stages import run_stage
 
 
-def main() -> None:
+def main() -> str:
     params = load_params()
     paths = params.paths
     measured = measure(
@@ -25,11 +25,11 @@ def main() -> None:
         workers=params.compute.workers,
     )
     _, card = read_card(paths.device / "float32.tflite")
-    write_json(paths.metrics / "device.json", {"variant": card["variant"], **measured})
-    write_json(paths.metrics / "shipped.json", summarize_shipped(measured))
+    write_json(paths.metrics / "device.json", {"variant": card["variant"], **rounded(measured)})
+    write_json(paths.metrics / "shipped.json", rounded(summarize_shipped(measured)))
     with atomic_file(paths.shipped) as temporary:
         shutil.copyfile(paths.device / f"{measured['shipped']}.tflite", temporary)
-    print(f"{paths.shipped}: {measured['shipped']}")
+    return f"{paths.shipped} is {measured['shipped']}, {paths.shipped.stat().st_size / 1e6:.2f} MB"
 
 
 if __name__ == "__main__":

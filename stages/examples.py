@@ -1,5 +1,6 @@
 """Draw a few evaluation clips and show how the headline model scores them."""
 
+import lean_audio.quiet_keras  # noqa: F401
 from lean_audio.backbones.base import load_backbone
 from lean_audio.config.params import load_params
 from lean_audio.evaluation.examples import write_examples
@@ -8,7 +9,7 @@ from lean_audio.training.heads import read_head
 from stages import run_stage
 
 
-def main() -> None:
+def main() -> str:
     params = load_params()
     paths = params.paths
     write_examples(
@@ -19,6 +20,7 @@ def main() -> None:
         params.examples,
         dataset=params.dataset,
     )
+    return f"{params.examples.clips} clips"
 
 
 if __name__ == "__main__":

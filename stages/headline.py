@@ -7,7 +7,7 @@ from lean_audio.files import atomic_directory, atomic_file
 from stages import run_stage
 
 
-def main() -> None:
+def main() -> str:
     params = load_params()
     source = params.paths.training(params.headline, params.seed)
     copy = params.paths.training(HEADLINE, params.seed)
@@ -15,6 +15,7 @@ def main() -> None:
         shutil.copytree(source.head, temporary, dirs_exist_ok=True)
     with atomic_file(copy.scores) as temporary:
         shutil.copyfile(source.scores, temporary)
+    return f"{params.headline}, seed {params.seed}"
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ from lean_audio.features.prepare import prepare
 from stages import run_stage
 
 
-def main() -> None:
+def main() -> str:
     params = load_params()
     paths = params.paths
-    prepare(
+    usable, bad = prepare(
         load_dataset(paths.clips),
         dataset_root(params.dataset, params.datasets.folder.root, paths.raw),
         paths.audio,
@@ -19,6 +19,7 @@ def main() -> None:
         params.compute.workers,
         params.cluster.scheduler,
     )
+    return f"{usable:,} clips; {bad} set aside"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from lean_audio.training.heads import read_head
 from stages import run_stage
 
 
-def main() -> None:
+def main() -> str:
     params = load_params()
     paths = params.paths
     provenance = read_json(paths.metrics / "provenance.json")
@@ -25,6 +25,9 @@ def main() -> None:
     )
     write_csv(paths.metrics / "sensitivity.csv", made.sensitivity)
     write_json(paths.metrics / "quantize.json", {"mixes": made.mixes, "failures": made.failures})
+    without = f"; none as {', '.join(made.failures)}" if made.failures else ""
+    count = len(made.mixes) - len(made.failures)
+    return f"{count} files of {model}{without}"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from lean_audio.report.render import render
 from stages import run_stage
 
 
-def main() -> None:
+def main() -> str:
     params = load_params()
     paths = params.paths
     render(
@@ -20,7 +20,7 @@ def main() -> None:
         params.evaluate.resamples,
     )
     touch_tree(paths.metrics)  # an experiment on another dataset would delete them
-    print(f"report: {paths.report / 'index.html'}")
+    return str(paths.report / "index.html")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from lean_audio.tracking.sync import track_or_postpone
 from stages import run_stage
 
 
-def main() -> None:
+def main() -> str:
     params = load_params()
-    write_json(params.paths.tracked, track_or_postpone(params))
-    print("`make ui` shows the runs in MLflow")
+    tracked = track_or_postpone(params)
+    write_json(params.paths.tracked, tracked)
+    return f"{len(tracked)} runs; `make ui` shows them in MLflow"
 
 
 if __name__ == "__main__":

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from lean_audio.config.params import load_params
+from lean_audio.config.params import Params, load_params
 from lean_audio.errors import LeanError
 from lean_audio.files import write_text
-from lean_audio.report.models import Models, report_models
+from lean_audio.report.models import report_models
 from lean_audio.report.render import results_table
 from stages import run_stage
 
 README = Path("README.md")
-METRICS_DIRS = (Path("metrics/demo"), Path("metrics/folder"))
+DATASETS = ("folder", "demo")
 START, END = "<!-- results -->", "<!-- /results -->"
 
 
@@ -26,14 +26,15 @@ def replace_results(readme: str, table: str) -> str:
     return f"{before}{START}\n\n{table}\n{END}{after}"
 
 
-def update(models: Models) -> None:
+def update(params: Params) -> None:
     """Rewrite the table in README.md; run from the repository's root."""
-    readme = README.read_text(encoding="utf-8")
-    write_text(README, replace_results(readme, results_table(METRICS_DIRS, models)))
+    each = [params.model_copy(update={"dataset": name}) for name in DATASETS]
+    table = results_table({own.paths.metrics: report_models(own) for own in each})
+    write_text(README, replace_results(README.read_text(encoding="utf-8"), table))
 
 
 def main() -> None:
-    update(report_models(load_params()))
+    update(load_params())
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from lean_audio.backbones.base import (
 from lean_audio.backbones.pooling import with_layers
 from lean_audio.backbones.weights import load_pretrained
 from lean_audio.files import atomic_file, write_json
+from lean_audio.screen import quiet_stderr
 from lean_audio.tflite.file import with_named_ends
 
 Features = Callable[[Any], Mapping[str, Any]]
@@ -77,5 +78,7 @@ def convert(function: Callable) -> bytes:
     signature = [tf.TensorSpec((1, CHUNK_SAMPLES), tf.float32, name="waveform")]
     graph = tf.function(function, input_signature=signature, autograph=False)
     frozen = convert_variables_to_constants_v2(graph.get_concrete_function())
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    return with_named_ends(converter.convert())
+    with quiet_stderr():  # it recommends an argument that frozen functions do not have
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        content = converter.convert()
+    return with_named_ends(content)

@@ -87,8 +87,8 @@ def _find_directory(settings: Yamnet, synthetic: bool) -> Path | None:
     except (OSError, ValueError, RuntimeError, HTTPException) as error:
         if settings.source == "auto" and synthetic:
             print(
-                f"TF-Hub cannot be reached ({error}): using untrained weights. Once it can, "
-                "`dvc repro --force weights` downloads the trained ones.",
+                f"TF-Hub's weights cannot be had ({error}): using untrained ones. Once they can, "
+                "`dvc repro --force weights` downloads them.",
                 file=sys.stderr,
             )
             return None
@@ -128,11 +128,14 @@ def _resolve_hub(url: str) -> Path:
     socket.setdefaulttimeout(READ_TIMEOUT_S)
     try:
         Thread(target=fetch, daemon=True).start()
-        return Path(future.result(timeout=DOWNLOAD_TIMEOUT_S))
+        found = Path(future.result(timeout=DOWNLOAD_TIMEOUT_S))
     except TimeoutError:
         raise OSError(f"no answer within {DOWNLOAD_TIMEOUT_S:g} s") from None
     finally:
         socket.setdefaulttimeout(before)
+    if not any(found.glob("saved_model.pb*")):
+        raise OSError(f"its copy in {found} is incomplete: delete this directory")
+    return found
 
 
 def _fill_untrained(model: keras.Model, seed: int) -> None:

@@ -29,6 +29,7 @@ from lean_audio.config.schema import (
     Quantize,
     Seed,
     Train,
+    Verify,
     Yamnet,
 )
 from lean_audio.errors import LeanError
@@ -57,6 +58,7 @@ class Params(Frozen):
     embed: Embed
     train: Train
     evaluate: Evaluate
+    verify: Verify
     examples: ExampleClips
     quantize: Quantize
     device: Device
@@ -126,15 +128,23 @@ class Params(Frozen):
             model = self.models[model.after]
 
     def recipe(self, name: str) -> Train:
-        """How a model is trained: the section `train`, overridden by the model's own settings."""
-        own = self.models[name].train
-        try:
-            return Train.model_validate(self.train.model_dump() | own)
-        except ValidationError as error:
-            key = str(error.errors()[0]["loc"][-1])
-            raise ValueError(
-                f"{MODELS_FILE}: {name}.train.{key}: {own.get(key)!r}: {_reason(error, Train)}"
-            ) from None
+        """How a model is trained.
+
+        The section `train`, overridden by the model's own settings and these by the dataset's.
+        """
+        places = {
+            f"{MODELS_FILE}: {name}.train": self.models[name].train,
+            f"datasets.{self.dataset}.train": getattr(self.datasets, self.dataset).train,
+        }
+        recipe = self.train.model_dump()
+        for place, own in places.items():
+            try:
+                recipe = Train.model_validate(recipe | own).model_dump()
+            except ValidationError as error:
+                key = str(_first(error)["loc"][-1])
+                reason = _reason(error, Train)
+                raise ValueError(f"{place}.{key}: {own.get(key)!r}: {reason}") from None
+        return Train.model_validate(recipe)
 
     def settings_sha256(self, name: str) -> str:
         """Hash a model's network and recipe; settings that change nothing do not count."""

@@ -25,13 +25,22 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Demo(Frozen):
+class Dataset(Frozen):
+    """What every dataset has.
+
+    train: settings that replace those of the section `train` and of every model on this dataset.
+    """
+
+    train: dict[str, Any]
+
+
+class Demo(Dataset):
     """The generated dataset: how many clips to synthesize."""
 
     clips: Positive
 
 
-class Folder(Frozen):
+class Folder(Dataset):
     """Your own sounds: the directory that holds them in FSD50K's layout."""
 
     root: Path
@@ -42,7 +51,7 @@ class Folder(Frozen):
         return value.expanduser()
 
 
-class Fsd50k(Frozen):
+class Fsd50k(Dataset):
     """FSD50K: where its archives are downloaded from and which clips are used.
 
     manifest: YAML file with the published files and counts; licences: empty for all.
@@ -122,6 +131,12 @@ class Evaluate(Frozen):
         if isinstance(value, list) and all(isinstance(label, str) for label in value):
             return value
         raise ValueError("must be a positive integer or a list of labels")
+
+
+class Verify(Frozen):
+    """tolerance: largest difference between two runs' mAP that still counts as reproduced."""
+
+    tolerance: Fraction
 
 
 class ExampleClips(Frozen):

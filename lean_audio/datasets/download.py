@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from lean_audio.datasets.manifest import RemoteFile, missing_bytes, places, size, verified
 from lean_audio.errors import LeanError
+from lean_audio.screen import progress
 
 BLOCK_BYTES = 2**18
 CONNECTIONS = 3  # files downloaded side by side
@@ -86,7 +87,7 @@ class Downloader:
     def _bar(self, files: Sequence[RemoteFile]) -> tqdm:
         total = sum(file.bytes for file in files)
         there = total - missing_bytes(files, self.folder)
-        return tqdm(desc="download", total=total, initial=there, unit="B", unit_scale=True)
+        return progress(None, "download", total, initial=there, unit="B", unit_scale=True)
 
     def _stop(self) -> None:
         """Wake the threads that wait for the server."""

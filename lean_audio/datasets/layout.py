@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
-from tqdm import tqdm
 
 from lean_audio.audio.split_zip import ArchiveRoot, DamagedEntryError, crc32, read_bytes
 from lean_audio.datasets.licences import add_licences
 from lean_audio.errors import BadInputError, LeanError, join_first
 from lean_audio.files import read_json, write_csv, write_json
+from lean_audio.screen import progress
 
 SPLITS = ("train", "val", "eval")
 AUDIO_FOLDERS = {"dev": "FSD50K.dev_audio", "eval": "FSD50K.eval_audio"}
@@ -103,7 +103,7 @@ def read_layout(root: Root, *, name: str, origin: str, synthetic: bool) -> Datas
     clips = pd.concat([dev, evaluation])
     _check_clips(clips, vocabulary, root)
     clips = clips.sort_values(["split", "clip"], key=_split_order, kind="stable")
-    clips["checksum"] = [_checksum(root, file) for file in tqdm(clips["file"], "hash clips")]
+    clips["checksum"] = [_checksum(root, file) for file in progress(clips["file"], "hash clips")]
     clips = add_licences(clips, root)
     return Dataset(
         name=name,

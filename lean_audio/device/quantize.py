@@ -135,7 +135,6 @@ def make_files(
             path = temporary / f"{scheme}.tflite"
             if reason := run_guarded(partial(quantize_file, bare, mix, validation, path)):
                 failures[scheme] = reason
-                print(f"{scheme}: no file, {reason}")
             else:
                 add_metadata(path, validation.open().vocabulary, card, scheme)
         bare.unlink()

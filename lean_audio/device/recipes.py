@@ -18,9 +18,10 @@ from ai_edge_quantizer.qtyping import (
 )
 from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 
+import lean_audio.quiet_keras  # noqa: F401  ai_edge_quantizer imports TensorFlow
 from lean_audio.config.schema import Scheme
+from lean_audio.screen import quiet_stderr
 from lean_audio.tflite.file import operation_names
-from lean_audio.tflite.runtime import quiet_stderr
 
 EVERYTHING = ".*"
 # Name in the sensitivity table -> regular expression for the names of the group's operations. The

@@ -34,8 +34,8 @@ class EmbedJob:
     folder: Path
 
 
-def embed(audio: Path, embedder: Path, folder: Path, workers: int, scheduler: str = LOCAL) -> None:
-    """Write the features of each split to a directory below `folder`.
+def embed(audio: Path, embedder: Path, folder: Path, workers: int, scheduler: str = LOCAL) -> int:
+    """Write the features of each split to a directory below `folder`; return the number of chunks.
 
     Every worker computes chunk by chunk on one core, so the bytes do not depend on their number.
     Raises LeanError when the work is interrupted; the next run resumes it.
@@ -50,6 +50,7 @@ def embed(audio: Path, embedder: Path, folder: Path, workers: int, scheduler: st
         for split in SPLITS:
             place = SPLIT_FOLDERS[split]
             write_json(temporary / place / LAYOUT_FILE, _layout(audio / place, about))
+    return sum(job.stop - job.start for job in jobs)
 
 
 def _layout(audio: Path, about: dict[str, Any]) -> dict[str, Any]:

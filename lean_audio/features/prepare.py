@@ -41,11 +41,12 @@ def prepare(
     settings: Prepare,
     workers: int,
     scheduler: str = LOCAL,
-) -> None:
+) -> tuple[int, int]:
     """Write each split's shards, clip table and chunk table to a directory below `folder`.
 
     Lists the unusable clips in the CSV `set_aside`: clip, split, file, reason. Counts the usable
-    ones in the CSV `class_counts`: label, train, val, eval.
+    ones in the CSV `class_counts`: label, train, val, eval. Returns how many clips are usable and
+    how many are not.
 
     Raises
     ------
@@ -75,6 +76,7 @@ def prepare(
             save_tables(temporary / SPLIT_FOLDERS[split], clips[CLIP_COLUMNS], chunks, vocabulary)
             digest = data_sha256(clips, chunks, vocabulary, settings.resampler)
             write_json(temporary / SPLIT_FOLDERS[split] / DATA_FILE, {"data_sha256": digest})
+    return len(good), int(bad.sum())
 
 
 def count_classes(clips: pd.DataFrame, vocabulary: Sequence[str]) -> pd.DataFrame:

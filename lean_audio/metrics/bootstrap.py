@@ -8,7 +8,6 @@ import pandas as pd
 from lean_audio.metrics.average_precision import weighted_map
 
 SEED = 1  # of the draws that all models share, so that any two can be paired
-DECIMALS = 6
 BLOCK = 50  # resamples at a time: bounds the memory to BLOCK x clips
 
 
@@ -46,4 +45,4 @@ def resampled_map(targets: np.ndarray, scores: np.ndarray, resamples: int) -> pd
         return pd.DataFrame({"mAP": []})
     blocks = draw_clips(len(targets), resamples)
     found = [weighted_map(targets, scores, weights) for weights in blocks]
-    return pd.DataFrame({"mAP": np.concatenate(found).round(DECIMALS)})
+    return pd.DataFrame({"mAP": np.concatenate(found)})

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lean_audio.config.schema import Evaluate
-from lean_audio.files import write_csv, write_json
+from lean_audio.files import rounded, write_csv, write_json
 from lean_audio.metrics.bootstrap import resampled_map
 from lean_audio.metrics.curves import curve_labels, precision_recall, reliability
 from lean_audio.metrics.summary import evaluate_scores
@@ -27,7 +27,7 @@ class Evaluation:
     def save(self, folder: Path, data_sha256: str, weights_sha256: str) -> None:
         """Write metrics.json, with what was measured on which data, and tables/*.csv."""
         measured = {"data": data_sha256[:DIGITS], "weights": weights_sha256[:DIGITS]}
-        write_json(folder / "metrics.json", self.metrics | measured)
+        write_json(folder / "metrics.json", rounded(self.metrics) | measured)
         for name, table in self.tables.items():
             write_csv(folder / "tables" / f"{name}.csv", table)
 

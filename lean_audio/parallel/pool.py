@@ -9,9 +9,8 @@ from multiprocessing import connection, get_context, parent_process
 from threading import Thread
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from lean_audio.errors import LeanError
+from lean_audio.screen import progress
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
@@ -71,6 +70,6 @@ def map_in_pool(
     Raises LeanError when a process dies (out of memory, killed).
     """
     try:
-        yield from tqdm(pool.map(function, shards), title, len(shards), unit="shard")
+        yield from progress(pool.map(function, shards), title, len(shards), unit="shard")
     except BrokenProcessPool:
         raise LeanError(f"{title}: a worker process died, perhaps out of memory") from None

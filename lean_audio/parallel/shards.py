@@ -24,6 +24,7 @@ from tqdm import tqdm
 from lean_audio.errors import LeanError
 from lean_audio.files import FINISHED, atomic_file, read_json, sha256
 from lean_audio.parallel.pool import count_workers, open_pool
+from lean_audio.screen import progress, resumed
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -78,7 +79,9 @@ def map_shards(
         done = _in_processes(function, rest, processes, title)
     else:
         done = (keep(function, job, file) for job, file in rest)
-    for _ in tqdm(done, title, len(jobs), initial=len(jobs) - len(rest), unit="shard"):
+    before = len(jobs) - len(rest)
+    resumed(title, before, len(jobs))
+    for _ in progress(done, title, len(jobs), initial=before, unit="shard"):
         pass
     for file in kept:
         yield read_json(file)["result"]

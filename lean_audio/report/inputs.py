@@ -39,7 +39,7 @@ TRAINING = Source(
 )
 METRICS = Source(
     "evaluate",
-    "mAP mAUC d_prime d_prime_per_class lwlrap classes_scored classes_without_positives data",
+    "mAP mAUC d_prime d_prime_per_class lwlrap clips classes_scored classes_without_positives data",
 )
 CLASSES = Source("evaluate", "label AP AUC positives")
 COUNTS = Source("prepare", "label train val eval")

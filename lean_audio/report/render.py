@@ -1,6 +1,6 @@
 """Renders `metrics/<dataset>/` as Markdown and HTML, beside the LEAN paper's numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from lean_audio.config.schema import AttentionName
 from lean_audio.files import write_text
 from lean_audio.report import charts, charts_extra, paper
 from lean_audio.report.beyond import PLUS, beyond, means
+from lean_audio.report.chance import chance_map
 from lean_audio.report.chart_style import COLOURS, key
 from lean_audio.report.classes import (
     LIMIT,
@@ -23,17 +24,19 @@ from lean_audio.report.classes import (
 from lean_audio.report.device import read_device
 from lean_audio.report.examples import read_examples
 from lean_audio.report.inputs import (
+    CLASSES,
     PROVENANCE,
     VARIANTS,
     Record,
     number,
     numeric,
     read_record,
+    read_table,
 )
 from lean_audio.report.measured import Measured, read_measured
 from lean_audio.report.models import Models
 from lean_audio.report.text import breakable, fixed, markdown_text, signed
-from lean_audio.report.trainings import read_trainings
+from lean_audio.report.trainings import Trainings, read_trainings
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGES, CARD = ("report.md", "index.html"), "model_card.md"
@@ -126,6 +129,10 @@ def summarize(measured: Measured, headline: str) -> Record:
         "headline": headline,
         "baseline": baseline,
         "papers": papers,
+        "chance": _chance(measured, headline),
+        "leads": BASELINE in defined
+        and headline in defined
+        and measured.metrics[headline]["mAP"] > measured.metrics[BASELINE]["mAP"],
         "best": max(defined, key=lambda name: measured.metrics[name]["mAP"], default=None),
         "ablation": [
             ablation_row(row, measured.metrics[row.variant])
@@ -141,6 +148,20 @@ def summarize(measured: Measured, headline: str) -> Record:
             for name, history in measured.histories.items()
         ],
     }
+
+
+def _chance(measured: Measured, headline: str) -> float | None:
+    positives = [int(row["positives"]) for row in measured.classes[headline]]
+    return chance_map(positives, measured.metrics[headline]["clips"])
+
+
+def chance_of(trainings: Trainings) -> float | None:
+    """Return the mAP of random scores on the clips that the trainings were evaluated on."""
+    run = next((run for model in trainings.models.values() for run in model.runs), None)
+    if run is None:
+        return None
+    rows = read_table(run.record / "tables" / "classes.csv", CLASSES)
+    return chance_map([int(row["positives"]) for row in rows], run.facts["clips"])
 
 
 def for_script(content: Record) -> Record:
@@ -218,10 +239,13 @@ def _card(content: Record) -> Record:
     return {"subject": subject, "worst": worst_classes(content["classes"], subject)}
 
 
-def results_table(metrics_dirs: Sequence[Path], models: Models) -> str:
-    """Render the README's table: the paper's parameters and mAP, and our mAP on each dataset."""
+def results_table(datasets: Mapping[Path, Models]) -> str:
+    """Render the README's table: the paper's mAP and ours on real sounds; synthetic ones below.
+
+    datasets: directory of metrics -> its models.
+    """
     runs = []
-    for folder in metrics_dirs:
+    for folder, models in datasets.items():
         provenance = read_record(folder / "provenance.json", PROVENANCE)
         trainings = read_trainings(folder, models)
         runs.append(
@@ -229,6 +253,7 @@ def results_table(metrics_dirs: Sequence[Path], models: Models) -> str:
                 **caveats(provenance),
                 "dataset": provenance["dataset.name"],
                 "device": read_device(folder),
+                "chance": chance_of(trainings),
                 "mAP": means(trainings),
             }
         )

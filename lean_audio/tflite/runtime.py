@@ -1,9 +1,5 @@
 """Run a .tflite in LiteRT's interpreter, without TensorFlow and Keras."""
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from lean_audio.audio.chunking import CHUNK_SAMPLES
 from lean_audio.errors import LeanError
+from lean_audio.screen import quiet_stderr
 
 
 class Runtime:
@@ -53,17 +50,3 @@ class Runtime:
         self._interpreter.set_tensor(self._input, waveform[None])
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output)[0]
-
-
-@contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Discard what native libraries print to the process's standard error."""
-    sys.stderr.flush()
-    saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nothing)

@@ -15,8 +15,10 @@ from lean_audio.backbones.base import Backbone, load_provenance
 from lean_audio.backbones.weights import load_pretrained
 from lean_audio.config.schema import Network, StrategyName, Train
 from lean_audio.errors import LeanError
+from lean_audio.files import rounded, write_csv, write_json
 from lean_audio.metrics.average_precision import mean_average_precision
 from lean_audio.model import backbone_of, build_head, count_parameters
+from lean_audio.screen import progress
 from lean_audio.training.batches import Examples, ShuffledBatches
 from lean_audio.training.scoring import score_clips
 from lean_audio.training.strategy import (
@@ -51,6 +53,21 @@ class TrainingRun:
         return int(self.history.loc[self.history["val_mAP"].idxmax(), "epoch"])
 
     @property
+    def best_map(self) -> float:
+        return float(self.history["val_mAP"].max())
+
+    @property
+    def result(self) -> str:
+        """Say how it went."""
+        epochs = len(self.history)
+        return f"validation mAP {self.best_map:.4f}, best in epoch {self.best_epoch} of {epochs}"
+
+    def save(self, record: Path, about: dict[str, Any]) -> None:
+        """Write history.csv and training.json; about: what this training is of, and its recipe."""
+        write_csv(record / "history.csv", self.history)
+        write_json(record / "training.json", about | self.facts)
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What the record of the training says of it.
 
@@ -58,7 +75,7 @@ class TrainingRun:
         """
         return {
             "best_epoch": self.best_epoch,
-            "val_mAP": float(self.history["val_mAP"].max()),
+            "val_mAP": rounded(self.best_map),
             "parameters": self.parameters,
             "replicas": self.replicas,
             "backend": keras.backend.backend(),
@@ -97,6 +114,26 @@ class BestEpoch(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.head.set_weights(self.best_weights)
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows the steps of a training as one bar, with what the last epoch brought."""
+
+    def __init__(self, title: str):
+        super().__init__()
+        self.title = title
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.bar = progress(None, self.title, self.params["epochs"] * self.params["steps"])
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        self.bar.set_postfix(epoch=epoch + 1, val_mAP=f"{logs['val_mAP']:.4f}", refresh=False)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.bar.close()
 
 
 def _diverged(epoch: int, what: str) -> NoReturn:

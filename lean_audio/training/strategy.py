@@ -135,7 +135,7 @@ def fit(
     """Train a compiled model; return its logs: name -> one number per epoch (means over chunks)."""
     if strategy is None:
         calls = [EpochNumbers(batches), *callbacks]
-        return model.fit(batches, epochs=epochs, shuffle=False, verbose=2, callbacks=calls).history
+        return model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=calls).history
     return _fit_replicas(strategy, model, batches, epochs, callbacks)
 
 
@@ -159,8 +159,7 @@ def _fit_replicas(strategy, model, batches, epochs, callbacks) -> dict[str, list
     history = keras.callbacks.History()
     calls = keras.callbacks.CallbackList(
         [*callbacks, history],
-        add_progbar=True,
-        verbose=2,
+        verbose=0,
         epochs=epochs,
         steps=len(batches),
         model=model,

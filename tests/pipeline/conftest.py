@@ -14,7 +14,8 @@ from helpers import ALL_VARIANTS, ROOT, VARIANTS
 from ruamel.yaml import YAML
 
 TINY = [
-    ("params.yaml", "    clips: 400", "    clips: 60"),  # of the demo
+    ("params.yaml", "    clips: 1200", "    clips: 60"),  # of the demo
+    ("params.yaml", "{epochs: 12,", "{epochs: 2,"),
     ("params.yaml", "epochs: 40", "epochs: 2"),
     ("params.yaml", "probe_clips: 400", "probe_clips: 4"),
     ("params.yaml", "resamples: 1000", "resamples: 50"),
@@ -123,10 +124,16 @@ def finished(make_clone, tmp_path_factory) -> Clone:
         if not (done := shared / "finished.done").exists():
             shutil.rmtree(clone.root.parent, ignore_errors=True)
             clone.root.parent.mkdir()
-            make_clone(clone.root).run("dvc", "repro")
+            (shared / "screen.txt").write_text(make_clone(clone.root).run("dvc", "repro"))
             clone.commit("results")
             done.touch()
     return clone
+
+
+@pytest.fixture
+def screen(finished) -> str:
+    """What `dvc repro` printed in the finished clone."""
+    return (finished.root.parents[1] / "screen.txt").read_text()
 
 
 def copy_clone(source: Clone, root: Path) -> Clone:

@@ -15,6 +15,7 @@ from helpers import RUNS, VARIANTS, local, runs, write_layout
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.features.chunks import open_chunks
 
+ROUNDED = 1e-4  # every class is rounded, and so is the mean
 # `dvc status` alone also lists the downloads of datasets that were never used
 ALL_STAGES = ("dvc.yaml", "datasets/demo/dvc.yaml")
 
@@ -50,7 +51,7 @@ def test_a_training_has_one_record(finished):
     }
     classes = pd.read_csv(folder / "tables" / "classes.csv")
     assert len(classes) == metrics["classes_scored"] + metrics["classes_without_positives"]
-    assert classes["AP"].mean() == pytest.approx(metrics["mAP"])
+    assert classes["AP"].mean() == pytest.approx(metrics["mAP"], abs=ROUNDED)
     history = pd.read_csv(folder / "history.csv")
     assert len(history) == training["epochs"] == 2
     assert training["val_mAP"] == history["val_mAP"].max()
@@ -69,7 +70,8 @@ def test_saved_scores_give_the_stated_map(finished):
     for variant in VARIANTS:
         scores = np.load(finished.root / "data" / "demo" / "scores" / f"{variant}-1.npy")
         metrics = read(finished.record(variant) / "metrics.json")
-        assert mean_average_precision(targets, scores) == pytest.approx(metrics["mAP"])
+        mean_ap = mean_average_precision(targets, scores)
+        assert round(mean_ap, 4) == metrics["mAP"]
 
 
 def test_saved_scores_are_those_of_the_saved_head(finished, backbone):
@@ -100,9 +102,8 @@ def test_a_killed_run_taken_up_again_ends_in_the_same_bytes(working):
     shutil.rmtree(working.root / name)
     (working.root / ".dvc/cache/files/md5" / before[name][:2] / before[name][2:]).unlink()
     process = working.start("dvc", "repro", "train@joint-bahdanau-1")
-    assert process.stdout
-    assert any(line.startswith("Epoch 1/") for line in process.stdout)  # waits for the training
-    assert process.poll() is None
+    while not any(run.info.status == "RUNNING" for run in runs(local(working.root))):
+        assert process.poll() is None  # the training begins
     assert not (working.root / name / "head.weights.h5").exists()
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

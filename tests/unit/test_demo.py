@@ -163,9 +163,9 @@ def test_the_default_set_is_large_and_multi_label(plans: list[ClipPlan]) -> None
 
 
 def test_each_split_has_its_share_and_every_leaf(plans: list[ClipPlan]) -> None:
-    for split, share, fewest in (("train", 0.17, 2), ("val", 0.07, 1), ("eval", 0.76, 10)):
+    for split, share, fewest in (("train", 0.6, 8), ("val", 0.1, 1), ("eval", 0.3, 4)):
         firsts = Counter(plan.leaves[0] for plan in plans if plan.split == split)
-        assert firsts.total() / len(plans) == pytest.approx(share, abs=0.03)
+        assert firsts.total() / len(plans) == pytest.approx(share, abs=0.06)
         assert set(firsts) == set(SOUNDS)
         assert min(firsts.values()) >= fewest
 

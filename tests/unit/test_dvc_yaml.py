@@ -18,6 +18,7 @@ STAGES = {
 # Packages that cannot change a result: settings are under `params:`, the others say how the work is
 # done and shown. `stages/__init__.py` only starts and ends a stage.
 NO_DEPENDENCY = {"config", "parallel", "errors.py", "files.py", "notices.py", "__init__.py"}
+NO_DEPENDENCY |= {"screen.py", "quiet_keras.py"}
 OBSERVERS = {"lean_audio.tracking.live"}  # a training that is logged has the same outputs
 # Settings that no stage depends on, and the ones that reach it through paths: of the data, of
 # weights and embedder (backbone, front end), of heads (which model is quantized).
@@ -107,13 +108,18 @@ def test_every_dependency_exists_and_is_named_once(name):
 
 
 EXACT = {  # what is read through functions rather than as params.a.b
-    "train": {"train", "models.${item.model}.network", "models.${item.model}.train"},
+    "train": {
+        *("train", "datasets.${dataset}.train"),
+        *("models.${item.model}.network", "models.${item.model}.train"),
+    },
     "cost": {"models.${item.model}.network"},
     "quantize": {"prepare.hop_s.eval", "prepare.resampler", "prepare.tail", "quantize"},
-    "report": {"variants", "train", "seeds", "attention"},
-    "demo/download": {"datasets.demo"},
-    "folder/download": {"datasets.folder"},
-    "fsd50k/download": {"datasets.fsd50k"},
+    "report": {"variants", "train", "datasets.${dataset}.train", "seeds", "attention"},
+    "demo/download": {"datasets.demo.clips"},
+    "folder/download": {"datasets.folder.root"},
+    "fsd50k/download": {
+        *("datasets.fsd50k.base_url", "datasets.fsd50k.licences", "datasets.fsd50k.manifest")
+    },
 }
 
 

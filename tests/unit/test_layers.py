@@ -10,8 +10,8 @@ from helpers import ROOT
 
 PACKAGE = ROOT / "lean_audio"
 LAYERS = (  # lowest first; those of one layer do not import each other
-    {"errors", "notices"},
-    {"audio", "config", "files"},
+    {"errors", "notices", "screen"},
+    {"audio", "config", "files", "quiet_keras"},
     {"metrics", "parallel", "tflite", "datasets.demo"},
     {"datasets", "backbones", "tagger", "report"},
     {"features", "model", "cli"},

@@ -170,7 +170,9 @@ def test_the_papers_settings_are_the_default(params):
     assert params.prepare.hop_s.model_dump() == {"train": 1.0, "val": 0.5, "eval": 0.5}
     names = ["yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau"]
     assert list(params.variants)[:5] == names
-    assert all(params.recipe(name) == params.train for name in names)
+    for dataset in ("folder", "fsd50k"):
+        other = params.model_copy(update={"dataset": dataset})
+        assert all(other.recipe(name) == params.train for name in names)
 
 
 def test_the_first_seed_is_the_headlines(load):
@@ -181,8 +183,22 @@ def test_the_first_seed_is_the_headlines(load):
     assert (other.headline, other.quantized) == ("joint-bahdanau", "plus")
 
 
+def test_a_datasets_settings_replace_those_of_every_model(params, load):
+    for name in ("joint-bahdanau", "plus"):
+        recipe = params.recipe(name)
+        assert (recipe.epochs, recipe.learning_rate) == (12, 0.003)
+    assert (recipe.schedule, recipe.mixup) == ("cosine", 1.0)  # plus keeps what is not named
+    with pytest.raises(
+        LeanError, match=r"datasets\.demo\.train\.epoch: 12: is not a setting; .*epochs"
+    ):
+        load(PARAMS, "{epochs: 12,", "{epoch: 12,")
+    with pytest.raises(LeanError, match=r"datasets\.demo\.train\.epochs: 0: .*greater than 0"):
+        load(PARAMS, "{epochs: 12,", "{epochs: 0,")
+
+
 def test_a_models_own_settings_replace_those_of_train(load):
     params = load(PARAMS, "batch_size: 64", "batch_size: 32")
+    params = params.model_copy(update={"dataset": "folder"})
     plus, scratch = params.recipe("plus"), params.recipe("yamnet-scratch")
     assert (plus.epochs, plus.learning_rate, plus.mixup, plus.batch_size) == (40, 0.001, 1.0, 32)
     assert (scratch.epochs, scratch.learning_rate, scratch.batch_size) == (40, 0.001, 32)
@@ -203,5 +219,7 @@ def test_a_models_own_settings_replace_those_of_train(load):
     ],
 )
 def test_settings_are_the_same_when_a_training_is(params, load, file, old, new, same):
-    before = params.settings_sha256("joint-bahdanau")
-    assert (load(file, old, new).settings_sha256("joint-bahdanau") == before) is same
+    folder = {"dataset": "folder"}
+    before = params.model_copy(update=folder).settings_sha256("joint-bahdanau")
+    changed = load(file, old, new).model_copy(update=folder)
+    assert (changed.settings_sha256("joint-bahdanau") == before) is same

@@ -20,6 +20,7 @@ from report_data import (
     write_csv,
 )
 
+from lean_audio.config.params import Params
 from lean_audio.errors import LeanError
 from lean_audio.report import classes as report_classes
 from lean_audio.report import paper
@@ -102,14 +103,23 @@ def test_ablation_has_five_rows_with_the_papers_numbers_labelled(demo: Path, tmp
     markdown, page = pages(demo, tmp_path / "report")
     section = markdown.split("## Ablation")[1].split("##")[0]
     header, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
-    assert "| paper: mAP | paper: mAUC | paper: d\u2032 | paper: parameters | ours" in header
+    assert header.endswith("| paper: mAP | paper: mAUC | paper: d\u2032 | paper: parameters |")
     assert [row.split("|")[1].strip(" *") for row in rows[:-1]] == list(VARIANTS[:4])
     assert rows[4].startswith("| **joint-bahdanau** (headline) | 0.5123 | 0.9000 | 1.812 |")
     assert "| 3,422,344 | 2 | 0.4677 | 0.944 | 2.251 | 4.58M |" in rows[4]
-    assert rows[4].endswith("| 4.58M | +0.0446 | \u22120.0440 | \u22120.439 |")
+    assert "ours \u2212 paper" not in markdown + page
+    assert "Random scores would reach an mAP of about 0." in section
     assert page.count('<span class="mark">headline</span>') == 1
     assert paper.SOURCE in page
     assert "27 / 9 / 3 (as printed: one of the four cells is missing" in markdown
+
+
+def test_ours_minus_the_papers_is_shown_on_the_papers_own_data_alone(tmp_path: Path):
+    folder = make_run(tmp_path / "fsd50k", "fsd50k", synthetic=False, trained=True)
+    markdown, page = pages(folder, tmp_path / "report")
+    row = next(line for line in markdown.splitlines() if line.startswith("| **joint-bahdanau**"))
+    assert row.endswith("| 4.58M | +0.0446 | \u22120.0440 | \u22120.439 |")
+    assert page.count("ours \u2212 paper") == 3
 
 
 def test_two_renders_are_byte_identical_and_name_no_machine(demo: Path, tmp_path: Path):
@@ -211,28 +221,31 @@ def test_the_headline_must_be_trained_and_evaluated(demo: Path, name: str):
 def test_an_absent_key_is_named(demo: Path):
     change_json(demo / "provenance.json", dataset=DATASET | {"name": "demo"})
     with pytest.raises(LeanError, match=r"provenance\.json lacks dataset\.synthetic:"):
-        report.results_table([demo], MODELS)
+        report.results_table({demo: MODELS})
 
 
 def test_results_table_sets_every_dataset_beside_the_paper(demo: Path, tmp_path: Path):
     folder = make_metrics(tmp_path / "folder", "sounds", synthetic=False, trained=True)
-    header, _, *rows = report.results_table([demo, folder], MODELS).splitlines()
-    assert header.endswith("| mAP, ours: demo (synthetic, untrained YAMNet) | mAP, ours: sounds |")
-    assert rows[4] == "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 | 0.5123 |"
+    table, below = report.results_table({folder: MODELS, demo: MODELS}).strip().split("\n\n")
+    header, _, *rows = table.splitlines()
+    assert header.endswith("| mAP on FSD50K, the paper's | mAP on real sounds (sounds), ours |")
+    assert rows[4] == "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 |"
     assert len(rows) == 5
+    assert below.startswith("`demo` (synthetic sounds, untrained YAMNet; random scores reach 0.")
+    assert "joint-bahdanau 0.5123" in below
 
 
 def test_readme_block_is_replaced_idempotently_and_must_exist(
-    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: Params
 ):
     make_metrics(demo.parent / "folder", "folder", synthetic=False, trained=True)
     monkeypatch.chdir(tmp_path)
     (path := Path("README.md")).write_text(f"# LEAN\n{readme.START}\nstale\n{readme.END}\nend\n")
-    readme.update(MODELS)
+    readme.update(params)
     once = path.read_text()
-    readme.update(MODELS)
+    readme.update(params)
     assert path.read_text() == once
     assert once.startswith(f"# LEAN\n{readme.START}\n\n| variant |")
-    assert once.endswith(f"|\n\n{readme.END}\nend\n") and "stale" not in once
+    assert once.endswith(f".\n\n{readme.END}\nend\n") and "stale" not in once
     with pytest.raises(LeanError, match="needs the marks"):
         readme.replace_results("# LEAN\n", "table\n")

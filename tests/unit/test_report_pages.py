@@ -145,7 +145,7 @@ def test_the_readmes_table_needs_neither_examples_nor_curves(demo: Path):
     for name in ("classes", "pr", "reliability"):
         for path in demo.glob(f"trainings/*/tables/{name}.csv"):
             path.unlink()
-    assert "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 |" in report.results_table([demo], MODELS)
+    assert "joint-bahdanau 0.5123" in report.results_table({demo: MODELS})
 
 
 def card(folder: Path, out: Path) -> tuple[dict, str]:
@@ -270,7 +270,7 @@ def test_a_report_without_labelled_evaluation_clips_says_not_available(
     values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
     assert values["mAP"] is None
     assert "| 95 % interval of the drop | n/a |" in body
-    assert "| joint-bahdanau | 4.58M | 0.4677 | n/a |" in report.results_table([device], MODELS)
+    assert "random scores reach n/a" in report.results_table({device: MODELS})
 
 
 def test_a_metric_that_is_not_defined_is_null_in_the_card(demo: Path, tmp_path: Path):

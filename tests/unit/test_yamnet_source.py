@@ -1,5 +1,6 @@
 """Where the backbone's weights may come from, and when random ones take their place."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def test_an_unreachable_hub_is_an_error_that_says_what_to_set(tmp_path, source, 
         prepare_weights(SMALL, settings(source), synthetic=synthetic, folder=tmp_path)
     assert UNREACHABLE in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_swept_cache_of_the_hub_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    swept = tmp_path / "cache" / hashlib.sha1(UNREACHABLE.encode()).hexdigest()  # noqa: S324
+    (swept / "variables").mkdir(parents=True)
+    with pytest.raises(LeanError, match=rf"copy in {swept} is incomplete: delete this directory"):
+        prepare_weights(SMALL, settings("hub"), synthetic=True, folder=tmp_path / "weights")
 
 
 def test_auto_never_replaces_trained_weights_by_random_ones(trained):

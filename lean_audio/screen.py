@@ -1,0 +1,50 @@
+"""What people see while the work goes on: progress bars, and no internals of other libraries."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the command line does without tqdm
+    from tqdm import tqdm
+
+LOG_INTERVAL_S = 60.0  # between the lines of a bar where the output is no terminal
+
+
+def bar_settings() -> dict[str, Any]:
+    """Return tqdm's settings: on a terminal a lively bar, elsewhere at most one line per minute."""
+    if sys.stderr.isatty():
+        return {"leave": False}
+    seconds = LOG_INTERVAL_S
+    return {"leave": False, "delay": seconds, "mininterval": seconds, "maxinterval": seconds}
+
+
+def progress(work: Iterable | None, title: str, total: int | None = None, **more: Any) -> "tqdm":
+    """Return `work` with a progress bar; without work, a bar to update by hand.
+
+    more: of tqdm, for example the unit.
+    """
+    from tqdm import tqdm
+
+    return tqdm(work, title, total, **bar_settings(), **more)
+
+
+def resumed(title: str, done: int, total: int) -> None:
+    """Say that a run goes on where an earlier one stopped."""
+    if done:
+        print(f"{title}: {done} of {total} were done before", file=sys.stderr)
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Discard what native libraries print to the process's standard error."""
+    sys.stderr.flush()
+    saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nothing)
