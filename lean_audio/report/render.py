@@ -158,7 +158,7 @@ def _chance(measured: Measured, headline: str) -> float | None:
 def chance_of(trainings: Trainings) -> float | None:
     """Return the mAP of random scores on the clips that the trainings were evaluated on."""
     run = next((run for model in trainings.models.values() for run in model.runs), None)
-    if run is None:
+    if run is None or not (run.record / "tables" / "classes.csv").is_file():
         return None
     rows = read_table(run.record / "tables" / "classes.csv", CLASSES)
     return chance_map([int(row["positives"]) for row in rows], run.facts["clips"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from lean_audio.config.params import Params
-from lean_audio.files import sha256
+from lean_audio.files import rounded, sha256
 from lean_audio.tracking.store import (
     Store,
     fail_fast,
@@ -58,7 +58,7 @@ class LiveRun(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         if store := self.store:
-            self._unless_failed(lambda: log_metrics(store, self.run_id, logs, epoch + 1))
+            self._unless_failed(lambda: log_metrics(store, self.run_id, rounded(logs), epoch + 1))
 
     def end(self, status: str) -> None:
         """status: FAILED or KILLED."""

@@ -97,7 +97,7 @@ def test_the_command_lines_scores_give_the_stated_map(finished, measured, predic
     model = finished.root / "models/demo/device" / f"{scheme}.tflite"
     scores = predict(model, chunks.clips["clip"].tolist())
     mean_ap = mean_average_precision(chunks.clip_targets, scores)
-    assert mean_ap == pytest.approx(measured["schemes"][scheme]["mAP"], abs=1e-4)
+    assert mean_ap == pytest.approx(measured["schemes"][scheme]["mAP"], abs=3e-4)
 
 
 def test_predict_gives_the_pipelines_scores(finished, predict):
