@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # the command line does without tqdm
     from tqdm import tqdm
 
 LOG_INTERVAL_S = 60.0  # between the lines of a bar where the output is no terminal
+_bars: "list[tqdm]" = []
 
 
 def bar_settings() -> dict[str, Any]:
@@ -27,7 +28,14 @@ def progress(work: Iterable | None, title: str, total: int | None = None, **more
     """
     from tqdm import tqdm
 
-    return tqdm(work, title, total, **bar_settings(), **more)
+    _bars.append(tqdm(work, title, total, **bar_settings(), **more))
+    return _bars[-1]
+
+
+def close_bars() -> None:
+    """Erase the bars that an error left, so that its sentence has a line of its own."""
+    while _bars:
+        _bars.pop().close()
 
 
 def resumed(title: str, done: int, total: int) -> None:

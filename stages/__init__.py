@@ -10,6 +10,7 @@ from inspect import signature
 from pathlib import Path
 
 from lean_audio.errors import LeanError
+from lean_audio.screen import close_bars
 
 BACKENDS = ("tensorflow", "jax")
 STARTED_S = time.monotonic()
@@ -37,6 +38,7 @@ def run_stage(main: Callable[..., str | None]) -> None:
     try:
         result = main(**arguments)
     except LeanError as error:
+        close_bars()
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     if result:
@@ -53,6 +55,7 @@ def _require_backend(name: str) -> None:
 
 
 def _interrupted(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    close_bars()
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted: run the same command again to go on", file=sys.stderr)
     else:

@@ -196,7 +196,7 @@ def assert_only_the_rest_is_done(quiet: Clone, project: Clone, stage: str) -> No
     assert kept is not None
     done, before = finished(project, stage), shards(kept)
     assert 2 <= done <= len(before) < len(shards(folder(quiet, stage)))
-    assert f" {done}/" in project.stage(stage)
+    assert f"{stage}: {done} of " in project.stage(stage)
     after = shards(folder(project, stage))
     assert sum(after[name] == before[name] for name in before) >= done
     assert contents(project, stage) == contents(quiet, stage)
