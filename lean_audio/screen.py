@@ -38,10 +38,14 @@ def close_bars() -> None:
         _bars.pop().close()
 
 
-def resumed(title: str, done: int, total: int) -> None:
-    """Say that a run goes on where an earlier one stopped."""
-    if done:
-        print(f"{title}: {done} of {total} were done before", file=sys.stderr)
+def say(line: str) -> None:
+    """Print a line to stderr, above the bars that are open."""
+    from tqdm import tqdm
+
+    if sys.stderr.isatty():
+        tqdm.write(line, sys.stderr)
+    else:
+        print(line, file=sys.stderr)
 
 
 @contextmanager

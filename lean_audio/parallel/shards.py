@@ -9,7 +9,6 @@ import json
 import logging
 import platform
 import socket
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,12 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from tqdm import tqdm
-
 from lean_audio.errors import LeanError
 from lean_audio.files import FINISHED, atomic_file, read_json, sha256
 from lean_audio.parallel.pool import count_workers, open_pool
-from lean_audio.screen import progress, resumed
+from lean_audio.screen import progress, say
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -80,7 +77,8 @@ def map_shards(
     else:
         done = (keep(function, job, file) for job, file in rest)
     before = len(jobs) - len(rest)
-    resumed(title, before, len(jobs))
+    if before:
+        say(f"{title}: {before} of {len(jobs)} were done before")
     for _ in progress(done, title, len(jobs), initial=before, unit="shard"):
         pass
     for file in kept:
@@ -221,5 +219,5 @@ def _connect(address: str, title: str) -> "Iterator[Client]":
         cores = sum(cast("dict[str, int]", client.nthreads()).values())
         waiting = "" if cores else ", waiting for the first"
         link = f"dashboard at {client.dashboard_link}"
-        tqdm.write(f"{title}: {cores} workers{waiting}; {link}", sys.stderr)
+        say(f"{title}: {cores} workers{waiting}; {link}")
         yield client
