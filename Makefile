@@ -19,8 +19,11 @@ setup: $(READY) ## install everything into .venv (PYTHON=python3.13 chooses a Py
 $(READY): $(LOCK) requirements/uv.lock pyproject.toml
 	@bash tools/setup.sh "$(PYTHON)" $(LOCK) $@
 
+# What DVC prints besides what the stages do
+DVC_TALK := /^(Running stage |> python -m |Updating lock file|Generating lock file|Stage .* (didn.t change|is cached))/d; \
+	/^(To track the changes|To enable auto|\tgit add|\tdvc config|Use .dvc push|Verifying data|$$)/d
 repro: setup ## run the pipeline: clips to report (dvc repro)
-	@dvc repro --quiet || { dvc repro --dry > /dev/null; exit 1; } # DVC's own faults are quiet too
+	@set -o pipefail; dvc repro | sed --unbuffered --regexp-extended '$(DVC_TALK)'
 	@python -m tools.summary
 
 verify: setup ## compare the results here with the committed ones (REVISION=HEAD)

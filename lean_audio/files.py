@@ -18,7 +18,6 @@ from lean_audio.errors import BadInputError, LeanError
 if TYPE_CHECKING:  # the command line does without pandas
     import pandas as pd
 
-DECIMALS = 4  # of results: what differs beyond them differs with the processor
 FINISHED = ".finished"  # in a resumable directory: the results of its finished shards
 
 
@@ -101,15 +100,6 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def rounded(content: Any) -> Any:
-    """Round every float in JSON content to DECIMALS, for results that are kept in git."""
-    if isinstance(content, dict):
-        return {key: rounded(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [rounded(value) for value in content]
-    return round(content, DECIMALS) + 0.0 if isinstance(content, float) else content  # no -0.0
-
-
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON; NaN and infinity are errors, for no other reader knows them."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
@@ -142,10 +132,8 @@ def read_at(path: Path, offset_bytes: int, out: np.ndarray) -> None:
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table without its index, with `\\n` line ends and DECIMALS in every float."""
-    write_text(
-        path, table.round(DECIMALS).replace(-0.0, 0.0).to_csv(index=False, lineterminator="\n")
-    )
+    """Write a table without its index, with `\\n` line ends."""
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def touch_tree(folder: Path) -> None:

@@ -17,8 +17,19 @@ def bar_settings() -> dict[str, Any]:
     """Return tqdm's settings: on a terminal a lively bar, elsewhere at most one line per minute."""
     if sys.stderr.isatty():
         return {"leave": False}
-    seconds = LOG_INTERVAL_S
-    return {"leave": False, "delay": seconds, "mininterval": seconds, "maxinterval": seconds}
+    seconds = dict.fromkeys(("delay", "mininterval", "maxinterval"), LOG_INTERVAL_S)
+    return {"leave": False, "file": _Log(), **seconds}
+
+
+class _Log:
+    """Writes what a bar shows as lines of their own."""
+
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            print(line, file=sys.stderr)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def progress(work: Iterable | None, title: str, total: int | None = None, **more: Any) -> "tqdm":

@@ -5,14 +5,12 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 
 from lean_audio.errors import LeanError
 from lean_audio.screen import close_bars
 
-BACKENDS = ("tensorflow", "jax")
 STARTED_S = time.monotonic()
 
 # TensorFlow reads both once, when it is imported. One thread per operation, independent operations
@@ -20,9 +18,6 @@ STARTED_S = time.monotonic()
 # encoder train faster (see benchmarks/).
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-# Keras has its defaults, whatever this user's keras.json says; only KERAS_BACKEND counts.
-os.environ.setdefault("KERAS_BACKEND", BACKENDS[0])
-os.environ["KERAS_HOME"] = os.devnull
 
 
 def run_stage(main: Callable[..., str | None]) -> None:
@@ -46,21 +41,14 @@ def run_stage(main: Callable[..., str | None]) -> None:
         print(f"{name:<28} {result} ({time.monotonic() - STARTED_S:.0f} s)", flush=True)
 
 
-def _require_backend(name: str) -> None:
-    if name not in BACKENDS or find_spec(name) is None:
-        raise SystemExit(
-            f"error: KERAS_BACKEND is {name!r}, which is not installed or not supported; allowed "
-            f"are {' and '.join(BACKENDS)}, which is tensorflow where nothing is set"
-        )
-
-
 def _interrupted(kind: type[BaseException], error: BaseException, trace: object) -> None:
     close_bars()
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted: run the same command again to go on", file=sys.stderr)
+    elif issubclass(kind, LeanError):  # as a module is imported
+        print(f"error: {error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)  # pyright: ignore
 
 
 sys.excepthook = _interrupted  # Ctrl-C is no fault: one line instead of a traceback
-_require_backend(os.environ["KERAS_BACKEND"])  # before anything imports Keras

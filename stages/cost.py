@@ -6,7 +6,8 @@ from lean_audio.config.params import load_params
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.device.cost import measure_cost
 from lean_audio.features.chunks import open_chunks
-from lean_audio.files import rounded, write_json
+from lean_audio.files import write_json
+from lean_audio.metrics.rounding import rounded
 from stages import run_stage
 
 

@@ -8,7 +8,8 @@ from lean_audio.config.params import load_params
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.device.measure import measure, summarize_shipped
 from lean_audio.device.score import all_clips
-from lean_audio.files import atomic_file, rounded, write_json
+from lean_audio.files import atomic_file, write_json
+from lean_audio.metrics.rounding import rounded
 from lean_audio.tflite.card import read_card
 from stages import run_stage
 

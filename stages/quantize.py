@@ -5,6 +5,7 @@ from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.device.quantize import Source, card_fields, make_files
 from lean_audio.device.score import all_clips
 from lean_audio.files import read_json, write_csv, write_json
+from lean_audio.metrics.rounding import rounded
 from lean_audio.training.heads import read_head
 from stages import run_stage
 
@@ -23,7 +24,7 @@ def main() -> str:
         card_fields(model, provenance, params.prepare),
         workers=params.compute.workers,
     )
-    write_csv(paths.metrics / "sensitivity.csv", made.sensitivity)
+    write_csv(paths.metrics / "sensitivity.csv", rounded(made.sensitivity))
     write_json(paths.metrics / "quantize.json", {"mixes": made.mixes, "failures": made.failures})
     without = f"; none as {', '.join(made.failures)}" if made.failures else ""
     count = len(made.mixes) - len(made.failures)

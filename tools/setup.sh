@@ -7,7 +7,7 @@ python=$1 lock=$2 ready=$3
 venv=$(dirname "$ready")
 first_uv=$venv.setup # an environment for uv alone, which then fills the real one
 supported="3.11, 3.12 or 3.13" # where every locked package has a wheel
-needed_gb=5
+needed_gb=6
 [[ $lock != *gpu* ]] || needed_gb=9
 
 fail() {

@@ -87,8 +87,8 @@ def _find_directory(settings: Yamnet, synthetic: bool) -> Path | None:
     except (OSError, ValueError, RuntimeError, HTTPException) as error:
         if settings.source == "auto" and synthetic:
             print(
-                f"TF-Hub's weights cannot be had ({error}): using untrained ones. Once they can, "
-                "`dvc repro --force weights` downloads them.",
+                f"Cannot download YAMNet from TF-Hub ({error}): using untrained weights. "
+                "Later, `dvc repro --force weights` downloads the trained ones.",
                 file=sys.stderr,
             )
             return None

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from lean_audio.config.schema import Evaluate
-from lean_audio.files import rounded, write_csv, write_json
+from lean_audio.files import write_csv, write_json
 from lean_audio.metrics.bootstrap import resampled_map
 from lean_audio.metrics.curves import curve_labels, precision_recall, reliability
+from lean_audio.metrics.rounding import rounded
 from lean_audio.metrics.summary import evaluate_scores
 
 DIGITS = 12  # of a SHA-256: enough to tell two of them apart in a table
@@ -29,7 +30,7 @@ class Evaluation:
         measured = {"data": data_sha256[:DIGITS], "weights": weights_sha256[:DIGITS]}
         write_json(folder / "metrics.json", rounded(self.metrics) | measured)
         for name, table in self.tables.items():
-            write_csv(folder / "tables" / f"{name}.csv", table)
+            write_csv(folder / "tables" / f"{name}.csv", rounded(table))
 
 
 def evaluate(

@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 
 from lean_audio.config.params import Params
-from lean_audio.files import rounded, sha256
+from lean_audio.files import sha256
+from lean_audio.metrics.rounding import rounded
 from lean_audio.tracking.store import (
     Store,
     fail_fast,

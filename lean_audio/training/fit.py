@@ -15,8 +15,9 @@ from lean_audio.backbones.base import Backbone, load_provenance
 from lean_audio.backbones.weights import load_pretrained
 from lean_audio.config.schema import Network, StrategyName, Train
 from lean_audio.errors import LeanError
-from lean_audio.files import rounded, write_csv, write_json
+from lean_audio.files import write_csv, write_json
 from lean_audio.metrics.average_precision import mean_average_precision
+from lean_audio.metrics.rounding import rounded
 from lean_audio.model import backbone_of, build_head, count_parameters
 from lean_audio.screen import progress
 from lean_audio.training.batches import Examples, ShuffledBatches
@@ -64,7 +65,7 @@ class TrainingRun:
 
     def save(self, record: Path, about: dict[str, Any]) -> None:
         """Write history.csv and training.json; about: what this training is of, and its recipe."""
-        write_csv(record / "history.csv", self.history)
+        write_csv(record / "history.csv", rounded(self.history))
         write_json(record / "training.json", about | self.facts)
 
     @property

@@ -21,33 +21,65 @@ def test_every_stage_has_one_line_and_no_library_shows_its_internals(screen):
     assert re.search(r"^train joint-bahdanau 1 +validation mAP 0\.\d{4}, best in", screen, re.M)
 
 
-def test_a_rerun_is_compared_with_what_is_committed(finished):
-    output = finished.run(sys.executable, "-m", "tools.verify", "--revision", "HEAD")
+def verify(clone, revision: str = "HEAD", *, fails: bool = False) -> str:
+    return clone.run(sys.executable, "-m", "tools.verify", "--revision", revision, fails=fails)
+
+
+def test_results_are_compared_with_what_is_committed(finished):
+    output = verify(finished)
     assert output.splitlines()[-1] == "reproduced: 2 of 2 within 0.03"
     mean_ap = json.loads((finished.record("joint-affinity") / "metrics.json").read_text())["mAP"]
-    row = f"joint-affinity-1 +{mean_ap:.4f} +{mean_ap:.4f} +\\+0\\.0000"
-    assert re.search(row, output)
+    assert re.search(rf"joint-affinity-1 +{mean_ap:.4f} +{mean_ap:.4f} +\+0\.0000", output)
 
 
-def test_other_results_than_the_committed_ones_are_an_exit_code(finished):
-    """The commit before has those of the whole demo, not of two epochs on 60 clips."""
-    output = finished.run(sys.executable, "-m", "tools.verify", "--revision", "HEAD~1", fails=True)
-    assert output.splitlines()[-1].startswith("not reproduced: 0 of 2 within 0.03; joint-")
+@pytest.mark.parametrize(
+    ("revision", "reason"),
+    [
+        ("HEAD~1", "dataset.origin is 60 synthetic clips, .* and 1200 synthetic clips"),
+        ("nowhere", "git has no revision 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_sentence(finished, revision, reason):
+    output = verify(finished, revision, fails=True)
+    assert re.fullmatch(rf"error: nothing to compare with: {reason}.*\n", output)
 
 
-def test_what_nobody_committed_cannot_be_compared(finished):
-    output = finished.run(sys.executable, "-m", "tools.verify", "--revision", "nowhere", fails=True)
-    assert output.splitlines()[-1] == "nothing to compare: no training here is committed"
-    assert "Traceback" not in output
+def test_committed_results_alone_are_not_reproduced(make_clone):
+    """A fresh clone has the metrics of whoever committed them, and no weights."""
+    output = verify(make_clone(), fails=True)
+    assert output.splitlines()[-1].startswith("not reproduced: nothing has been trained here")
 
 
-def test_a_run_ends_in_a_table_a_page_and_three_commands(finished):
-    lines = finished.run(sys.executable, "-m", "tools.summary").splitlines()
+def test_a_run_ends_in_a_table_a_page_and_what_to_try_next(finished):
+    """`make repro` once more: nothing is left to do."""
+    lines = finished.run("make", "--silent", "--old-file", "setup", "repro").splitlines()
+    assert not any(re.match("Running stage|Stage |Use `dvc push`|> ", line) for line in lines)
     assert any(re.match(r"random scores +0\.\d{4}$", line) for line in lines)
     assert "reproduced: 2 of 2 within 0.03" in lines
     (page,) = [line.split()[1] for line in lines if line.startswith("report ")]
     assert (finished.root / page).is_file()
-    assert len(lines) - lines.index("next:") == 4
+    assert len(lines) - lines.index("next:") == 5
+
+
+def test_a_stage_that_fails_is_named(make_clone):
+    clone = make_clone()
+    clone.edit("params.yaml", "attention: bahdanau", "attention: nothing")
+    clone.edit("dvc.yaml", "joint-${attention}", "joint-bahdanau")
+    output = clone.run("make", "--silent", "--old-file", "setup", "repro", fails=True)
+    assert "error: params.yaml: attention: 'nothing'" in output
+    assert "failed to reproduce 'datasets/demo/dvc.yaml:download'" in output
+
+
+@pytest.mark.specialist
+def test_a_training_that_rounds_differently_is_reproduced(working):
+    """TensorFlow without oneDNN stands for another processor."""
+    working.environment["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    model = ("--model", "joint-affinity", "--seed", "1")
+    before = working.hashes()["models/demo/heads/joint-affinity-1"]
+    working.run("dvc", "repro", "--force", "--single-item", "train@joint-affinity-1")
+    working.stage("evaluate", *model)
+    assert working.hashes()["models/demo/heads/joint-affinity-1"] != before
+    assert verify(working).splitlines()[-1] == "reproduced: 2 of 2 within 0.03"
 
 
 @pytest.mark.specialist

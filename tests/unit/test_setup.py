@@ -165,7 +165,7 @@ def test_a_full_disk_is_one_sentence_before_or_during_the_setup(tmp_path, small_
     during = complaint(root)
     assert (root / "setup.log").exists()
     for sentence in (before, during):
-        assert "the disk is full: .venv and uv's cache (UV_CACHE_DIR) need 5 GB" in sentence
+        assert "the disk is full: .venv and uv's cache (UV_CACHE_DIR) need 6 GB" in sentence
         assert f"{root} has " in sentence
     assert not (root / ".venv").exists()
 

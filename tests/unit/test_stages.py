@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from helpers import ROOT
 
-from lean_audio.files import rounded, write_csv
+from lean_audio.metrics.rounding import rounded
 
 
 def start(*command: str, **environment: str) -> subprocess.Popen[str]:
@@ -30,7 +29,7 @@ def test_a_users_keras_configuration_changes_no_result(tmp_path):
     (tmp_path / ".keras").mkdir()
     settings = {"floatx": "float16", "image_data_format": "channels_first", "backend": "torch"}
     (tmp_path / ".keras" / "keras.json").write_text(json.dumps(settings))
-    program = "import stages; from keras import config as c; "
+    program = "import lean_audio.quiet_keras; from keras import config as c; "
     program += "print(c.floatx(), c.image_data_format(), c.backend())"
     output, _ = start("-c", program, HOME=str(tmp_path)).communicate()
     assert output.splitlines()[-1] == "float32 channels_last tensorflow"
@@ -44,21 +43,39 @@ def test_a_backend_that_is_not_there_is_one_sentence(name):
     assert output.startswith(f"error: KERAS_BACKEND is '{name}'") and output.count("\n") == 1
 
 
-def test_ctrl_c_while_libraries_are_imported_is_one_line():
-    process = start("-m", "stages.train", "--model", "none", "--seed", "1")
-    time.sleep(1)
+def test_ctrl_c_while_libraries_are_imported_is_one_line(tmp_path):
+    """A Keras that never finishes its import stands for the seconds of the real one."""
+    (tmp_path / "keras.py").write_text(
+        "import time\nprint('importing', flush=True)\ntime.sleep(60)"
+    )
+    command = ("-m", "stages.train", "--model", "plus", "--seed", "1")
+    process = start(*command, PYTHONPATH=str(tmp_path))
+    assert process.stdout and process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate()
     assert process.returncode == -signal.SIGINT
-    assert "Traceback" not in output and "error" not in output
+    assert output == "interrupted: run the same command again to go on\n"
 
 
-def test_results_have_four_decimals(tmp_path):
+def test_a_log_gets_lines_and_a_finished_bar_leaves_none():
+    program = """
+import time
+import lean_audio.screen as screen
+screen.LOG_INTERVAL_S = 0.2
+for _ in screen.progress(range(5), "work", 5): time.sleep(0.1)
+"""
+    output, _ = start("-c", program).communicate()
+    lines = output.splitlines()
+    assert lines and all(line.startswith("work: ") for line in lines)
+    assert "\r" not in output and output.endswith("\n")
+
+
+def test_results_have_four_decimals():
     import pandas as pd
 
     content = {"mAP": 0.123456, "interval": (-0.00001, 1.0), "clips": 3, "name": None}
     assert rounded(content) == {"mAP": 0.1235, "interval": [0.0, 1.0], "clips": 3, "name": None}
     assert json.dumps(rounded(-0.00001)) == "0.0"
-    table = pd.DataFrame({"label": ["Bark"], "AP": [0.123456], "clips": [3], "AUC": [None]})
-    write_csv(tmp_path / "classes.csv", table)
-    assert (tmp_path / "classes.csv").read_text() == "label,AP,clips,AUC\nBark,0.1235,3,\n"
+    table = pd.DataFrame({"label": ["Bark"], "AP": [-0.00001], "clips": [0], "AUC": [None]})
+    text = rounded(table).assign(chosen=False).to_csv(index=False, lineterminator="\n")
+    assert text == "label,AP,clips,AUC,chosen\nBark,0.0,0,,False\n"
