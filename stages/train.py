@@ -8,7 +8,8 @@ from lean_audio.config.params import load_params
 from lean_audio.files import sha256
 from lean_audio.tracking.live import follow
 from lean_audio.training.batches import open_examples
-from lean_audio.training.fit import ProgressBar, train
+from lean_audio.training.callbacks import ProgressBar
+from lean_audio.training.fit import train
 from lean_audio.training.heads import save_head
 from lean_audio.training.strategy import is_chief
 from stages import run_stage
@@ -32,8 +33,7 @@ def main(model: str, seed: int) -> str:
     data = {"train": training.embeddings.data_sha256, "val": validation.embeddings.data_sha256}
     names = {"model": model, "seed": seed, "settings_sha256": params.settings_sha256(model)}
     names |= {"weights_sha256": sha256(files.weights), "data_sha256": data}
-    run.save(files.record, names | recipe.model_dump())
-    return run.result
+    return run.save(files.record, names | recipe.model_dump())
 
 
 if __name__ == "__main__":

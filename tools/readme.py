@@ -6,7 +6,7 @@ from lean_audio.config.params import Params, load_params
 from lean_audio.errors import LeanError
 from lean_audio.files import write_text
 from lean_audio.report.models import report_models
-from lean_audio.report.render import results_table
+from lean_audio.report.results import results_table
 from stages import run_stage
 
 README = Path("README.md")

@@ -7,7 +7,7 @@ from lean_audio.errors import LeanError
 from lean_audio.files import read_json
 from lean_audio.notices import notices
 from lean_audio.report.models import report_models
-from lean_audio.report.render import chance_of
+from lean_audio.report.results import chance_of
 from lean_audio.report.trainings import read_trainings
 from stages import run_stage
 from tools.verify import PROVENANCE, Comparison, compare, reproduced, table

@@ -1,6 +1,6 @@
 """Renders `metrics/<dataset>/` as Markdown and HTML, beside the LEAN paper's numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from lean_audio.config.schema import AttentionName
 from lean_audio.files import write_text
 from lean_audio.report import charts, charts_extra, paper
-from lean_audio.report.beyond import PLUS, beyond, means
+from lean_audio.report.beyond import beyond
 from lean_audio.report.chance import chance_map
 from lean_audio.report.chart_style import COLOURS, key
 from lean_audio.report.classes import (
@@ -24,19 +24,15 @@ from lean_audio.report.classes import (
 from lean_audio.report.device import read_device
 from lean_audio.report.examples import read_examples
 from lean_audio.report.inputs import (
-    CLASSES,
-    PROVENANCE,
     VARIANTS,
     Record,
     number,
     numeric,
-    read_record,
-    read_table,
 )
 from lean_audio.report.measured import Measured, read_measured
 from lean_audio.report.models import Models
 from lean_audio.report.text import breakable, fixed, markdown_text, signed
-from lean_audio.report.trainings import Trainings, read_trainings
+from lean_audio.report.trainings import read_trainings
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGES, CARD = ("report.md", "index.html"), "model_card.md"
@@ -108,7 +104,7 @@ def _environment(markdown: bool) -> Environment:
     return environment
 
 
-def _render_template(name: str, content: Record) -> str:
+def render_template(name: str, content: Record) -> str:
     return _environment(name.endswith(".md.j2")).get_template(name).render(content)
 
 
@@ -154,15 +150,6 @@ def summarize(measured: Measured, headline: str) -> Record:
 def _chance(measured: Measured, headline: str) -> float | None:
     positives = [int(row["positives"]) for row in measured.classes[headline]]
     return chance_map(positives, measured.metrics[headline]["clips"])
-
-
-def chance_of(trainings: Trainings) -> float | None:
-    """Return the mAP of random scores on the clips that the trainings were evaluated on."""
-    run = next((run for model in trainings.models.values() for run in model.runs), None)
-    if run is None or not (run.record / "tables" / "classes.csv").is_file():
-        return None
-    rows = read_table(run.record / "tables" / "classes.csv", CLASSES)
-    return chance_map([int(row["positives"]) for row in rows], run.facts["clips"])
 
 
 def for_script(content: Record) -> Record:
@@ -227,8 +214,8 @@ def render(
     content |= {"beyond": beyond(trainings, metrics_dir), "left_out": trainings.left_out}
     content["examples"] = read_examples(examples_dir)
     content |= {"drawn": draw(content), "script_data": for_script(content)}
-    pages = {name: _render_template(f"{name}.j2", content) for name in PAGES}
-    pages[CARD] = _render_template(f"{CARD}.j2", {**content, **_card(content)})
+    pages = {name: render_template(f"{name}.j2", content) for name in PAGES}
+    pages[CARD] = render_template(f"{CARD}.j2", {**content, **_card(content)})
     for name, page in pages.items():
         write_text(out_dir / name, page)
 
@@ -238,24 +225,3 @@ def _card(content: Record) -> Record:
     shipped = content["device"]["variant"] if content["device"] else content["headline"]
     subject = shipped if shipped in content["variants"] else content["headline"]
     return {"subject": subject, "worst": worst_classes(content["classes"], subject)}
-
-
-def results_table(datasets: Mapping[Path, Models]) -> str:
-    """Render the README's table: the paper's mAP and ours on real sounds; synthetic ones below.
-
-    datasets: directory of metrics -> its models.
-    """
-    runs = []
-    for folder, models in datasets.items():
-        provenance = read_record(folder / "provenance.json", PROVENANCE)
-        trainings = read_trainings(folder, models)
-        runs.append(
-            {
-                **caveats(provenance),
-                "dataset": provenance["dataset.name"],
-                "device": read_device(folder),
-                "chance": chance_of(trainings),
-                "mAP": means(trainings),
-            }
-        )
-    return _render_template("results.md.j2", {"runs": runs, "paper": paper, "ours": PLUS})

@@ -23,7 +23,7 @@ from report_data import (
 from lean_audio.config.params import Params
 from lean_audio.errors import LeanError
 from lean_audio.report import classes as report_classes
-from lean_audio.report import paper
+from lean_audio.report import paper, results
 from lean_audio.report import render as report
 from lean_audio.report.inputs import VARIANTS
 from tools import readme
@@ -221,12 +221,12 @@ def test_the_headline_must_be_trained_and_evaluated(demo: Path, name: str):
 def test_an_absent_key_is_named(demo: Path):
     change_json(demo / "provenance.json", dataset=DATASET | {"name": "demo"})
     with pytest.raises(LeanError, match=r"provenance\.json lacks dataset\.synthetic:"):
-        report.results_table({demo: MODELS})
+        results.results_table({demo: MODELS})
 
 
 def test_results_table_sets_every_dataset_beside_the_paper(demo: Path, tmp_path: Path):
     folder = make_metrics(tmp_path / "folder", "sounds", synthetic=False, trained=True)
-    table, below = report.results_table({folder: MODELS, demo: MODELS}).strip().split("\n\n")
+    table, below = results.results_table({folder: MODELS, demo: MODELS}).strip().split("\n\n")
     header, _, *rows = table.splitlines()
     assert header.endswith("| mAP on FSD50K, the paper's | mAP on real sounds (sounds), ours |")
     assert rows[4] == "| joint-bahdanau | 4.58M | 0.4677 | 0.5123 |"

@@ -33,6 +33,7 @@ from lean_audio.metrics.evaluate import evaluate
 from lean_audio.report import classes as report_classes
 from lean_audio.report import examples as report_examples
 from lean_audio.report import render as report
+from lean_audio.report import results
 from lean_audio.report.device import read_device
 from lean_audio.report.render import signed
 
@@ -145,7 +146,7 @@ def test_the_readmes_table_needs_neither_examples_nor_curves(demo: Path):
     for name in ("classes", "pr", "reliability"):
         for path in demo.glob(f"trainings/*/tables/{name}.csv"):
             path.unlink()
-    assert "joint-bahdanau 0.5123" in report.results_table({demo: MODELS})
+    assert "joint-bahdanau 0.5123" in results.results_table({demo: MODELS})
 
 
 def card(folder: Path, out: Path) -> tuple[dict, str]:
@@ -270,7 +271,7 @@ def test_a_report_without_labelled_evaluation_clips_says_not_available(
     values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
     assert values["mAP"] is None
     assert "| 95 % interval of the drop | n/a |" in body
-    assert "random scores reach n/a" in report.results_table({device: MODELS})
+    assert "random scores reach n/a" in results.results_table({device: MODELS})
 
 
 def test_a_metric_that_is_not_defined_is_null_in_the_card(demo: Path, tmp_path: Path):

@@ -16,7 +16,8 @@ from lean_audio.errors import LeanError
 from lean_audio.metrics.average_precision import mean_average_precision
 from lean_audio.model import build_head
 from lean_audio.training.batches import Examples, OrderedBatches, ShuffledBatches
-from lean_audio.training.fit import BestEpoch, TrainingRun, compiled_model, precision, train
+from lean_audio.training.callbacks import BestEpoch
+from lean_audio.training.fit import TrainingRun, compiled_model, precision, train
 from lean_audio.training.heads import read_head, save_head
 from lean_audio.training.scoring import score_clips
 
