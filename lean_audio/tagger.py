@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
-from lean_audio.audio.decode import SAMPLE_RATE_HZ, to_float
+from lean_audio.audio.decode import SAMPLE_RATE_HZ, read_clip, to_float
+from lean_audio.errors import LeanError
 from lean_audio.tflite.card import read_card
 from lean_audio.tflite.runtime import Runtime
 
@@ -62,8 +63,41 @@ class Tagger:
     def hop_samples(self) -> int:
         return round(self.card["hop_s"] * SAMPLE_RATE_HZ)
 
+    def predict(self, path: Path | str) -> dict[str, float]:
+        """Score a sound file of any format, rate and number of channels.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        dict
+            Label -> score of the clip, the mean of its chunks' scores; the highest first.
+
+        Raises
+        ------
+        BadClipError
+            If the file is damaged or empty.
+        LeanError
+            If it does not exist.
+        """
+        samples = read_clip(Path(path), self.card["resampler"])
+        scores = clip_scores(list(self.spans(samples))).tolist()
+        ranked = sorted(zip(self.labels, scores, strict=True), key=lambda pair: -pair[1])
+        return dict(ranked)
+
     def spans(self, samples: np.ndarray) -> Iterator[Span]:
-        """Score each chunk of a clip. samples: (n,) int16 at 16 kHz."""
+        """Score each chunk of a clip.
+
+        samples: (n,) int16 at 16 kHz; raises LeanError for another type or shape.
+        """
+        if samples.dtype != np.int16 or samples.ndim != 1:
+            raise LeanError(
+                f"samples are {samples.dtype} of shape {samples.shape}: spans takes int16 of shape "
+                "(n,), mono at 16 kHz; predict takes a sound file"
+            )
         for start, length in chunk_views(len(samples), self.hop_samples, self.card["tail"]):
             yield self._score(samples[start : start + length], start)
 

@@ -36,9 +36,16 @@ def summary(params: Params) -> list[str]:
         lines.append(f"{'random scores':<24}{chance:>9.4f}")
     lines += ["", sentence]
     lines += [f"note: {notice}" for notice in notices(read_json(paths.metrics / PROVENANCE))]
-    lines += ["", f"report  {paths.report / 'index.html'}", f"model   {paths.shipped}", "", "next:"]
+    lines += ["", f"report   {paths.report / 'index.html'}", f"shipped  {_shipped(params)}"]
+    lines += ["", "next:"]
     git = Path(".git").exists()
     return [*lines, *(f"  {line:<35} {what}" for line, what in NEXT if git or "exp" not in line)]
+
+
+def _shipped(params: Params) -> str:
+    row = read_json(params.paths.metrics / "shipped.json")
+    file = f"{row['scheme']} of {params.quantized}, {row['bytes'] / 1e6:.2f} MB"
+    return f"{params.paths.shipped}: {file}" + (f", mAP {row['mAP']:.4f}" if row["mAP"] else "")
 
 
 def main() -> None:

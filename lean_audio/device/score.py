@@ -80,7 +80,7 @@ def score_mixes(
 
 def score_file(pool: ProcessPoolExecutor, model: Path, clips: Clips) -> np.ndarray:
     """Score the clips with one file: (clips, classes) float32."""
-    (scored,) = score_mixes(pool, model, [{}], clips, model.stem)
+    (scored,) = score_mixes(pool, model, [{}], clips, f"score {model.stem}")
     return scored.scores
 
 

@@ -91,3 +91,20 @@ def test_bad_raw_samples_are_refused(data, encoding, channels, says):
     settings = {"rate_hz": 16_000, "resampler": "HQ", "block_s": 0.5}
     with pytest.raises(LeanError, match=says):
         list(read_pcm(io.BytesIO(data), encoding=encoding, channels=channels, **settings))
+
+
+def test_a_file_of_any_rate_and_channels_gives_labels_with_their_scores(open_tagger, tmp_path):
+    tagger = open_tagger(0.5, "repeat")
+    sound = np.random.default_rng(1).uniform(-0.5, 0.5, (66_150, 2))
+    soundfile.write(tmp_path / "stereo.flac", sound, 44_100)
+    found = tagger.predict(tmp_path / "stereo.flac")
+    samples = read_clip(tmp_path / "stereo.flac", tagger.card["resampler"])
+    expected = clip_scores(list(tagger.spans(samples)))
+    assert found == dict(zip(tagger.labels, expected.tolist(), strict=True))
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(16_000), np.zeros((16_000, 2), np.int16)])
+def test_samples_that_would_be_scored_wrongly_are_refused(open_tagger, samples):
+    with pytest.raises(LeanError, match=r"takes int16 of shape \(n,\), mono at 16 kHz; predict"):
+        list(open_tagger(0.5, "repeat").spans(samples))
