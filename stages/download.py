@@ -1,8 +1,9 @@
-"""Bring a dataset here: generate the demo, read your own folder, or download FSD50K."""
+"""Bring a dataset here: generate the demo, read your own sounds, or download FSD50K."""
 
 from lean_audio.config.params import load_params
 from lean_audio.config.paths import Paths
 from lean_audio.datasets.demo.generate import generate
+from lean_audio.datasets.folder import read_own_sounds
 from lean_audio.datasets.fsd50k import download_archives, read_archives
 from lean_audio.datasets.layout import read_layout
 from stages import run_stage
@@ -10,6 +11,7 @@ from stages import run_stage
 
 def main(dataset: str) -> str:
     datasets, paths = load_params().datasets, Paths(dataset)
+    line = ""
     if dataset == "fsd50k":
         download_archives(datasets.fsd50k, paths.raw)
         found = read_archives(datasets.fsd50k, paths.raw)
@@ -18,11 +20,9 @@ def main(dataset: str) -> str:
         origin = f"{datasets.demo.clips} synthetic clips, generated locally"
         found = read_layout(paths.raw, name=dataset, origin=origin, synthetic=True)
     else:
-        root = datasets.folder.root
-        origin = f"the directory {root.resolve().name!r} in FSD50K layout"
-        found = read_layout(root, name=dataset, origin=origin, synthetic=False)
+        found, line = read_own_sounds(datasets.folder)
     found.save(paths.clips)
-    return f"{len(found.clips):,} clips, {len(found.vocabulary)} labels"
+    return line or f"{len(found.clips):,} clips, {len(found.vocabulary)} labels"
 
 
 if __name__ == "__main__":

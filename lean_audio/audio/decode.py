@@ -19,6 +19,14 @@ from lean_audio.errors import LeanError
 
 SAMPLE_RATE_HZ = 16_000
 FULL_SCALE = 32_768  # of 16-bit samples
+MIN_RATE_HZ = 1_000  # a header that states less is wrong: no recorder is that slow
+# Of files that libsndfile reads, and of common ones that it does not
+SUFFIXES = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) | {
+    *(".aif", ".opus", ".oga", ".wave")
+}
+UNREADABLE_SUFFIXES = frozenset(
+    (".3gp", ".aac", ".ac3", ".amr", ".ape", ".m4a", ".mka", ".mp4", ".webm", ".wma", ".wv")
+)
 
 Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
 
@@ -34,7 +42,9 @@ class BadClipError(Exception):
     """One clip cannot be used; the run sets it aside and continues."""
 
 
-def read_clip(path: Path | zipfile.Path, resampler: Quality) -> np.ndarray:
+def read_clip(
+    path: Path | zipfile.Path, resampler: Quality, max_clip_s: float | None = None
+) -> np.ndarray:
     """Decode a clip, mix it down, resample it with an anti-aliasing filter, and round to 16 bits.
 
     Parameters
@@ -43,6 +53,8 @@ def read_clip(path: Path | zipfile.Path, resampler: Quality) -> np.ndarray:
         A file, or an entry of an archive.
     resampler
         soxr quality.
+    max_clip_s
+        Seconds of the longest clip that is decoded; None for any length.
 
     Returns
     -------
@@ -52,11 +64,12 @@ def read_clip(path: Path | zipfile.Path, resampler: Quality) -> np.ndarray:
     Raises
     ------
     BadClipError
-        If the file is damaged, truncated or empty, or has samples that are NaN or infinite.
+        If the file is damaged, truncated, empty or too long, states a rate below MIN_RATE_HZ, or
+        has samples that are NaN or infinite.
     LeanError
         If the file does not exist or the disk cannot read it.
     """
-    waveform, rate_hz = _decode(path)
+    waveform, rate_hz = _decode(path, max_clip_s)
     if rate_hz != SAMPLE_RATE_HZ:
         waveform = soxr.resample(waveform, rate_hz, SAMPLE_RATE_HZ, quality=resampler)
     if not len(waveform):
@@ -75,19 +88,23 @@ def to_float(samples: np.ndarray) -> np.ndarray:
     return np.multiply(samples, np.float32(1 / FULL_SCALE), dtype=np.float32)
 
 
-def _decode(path: Path | zipfile.Path) -> tuple[np.ndarray, int]:
+def _decode(path: Path | zipfile.Path, max_clip_s: float | None) -> tuple[np.ndarray, int]:
     """Return (samples,) float32 mono at the file's own rate, and that rate in Hz."""
     source = path if isinstance(path, Path) else _unpacked(path)
+    frames = 0
     try:
         with soundfile.SoundFile(_for_libsndfile(source)) as file:
             _refuse_cut_header(file.extra_info)
             if file.format == "OGG":
                 _refuse_cut_ogg(source)
             frames, rate_hz = file.frames, file.samplerate
+            _refuse_odd_header(frames, rate_hz, max_clip_s)
             channels = file.read(dtype="float32", always_2d=True)  # (frames, channels)
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: headerless .raw
         _blame_the_disk(source)
         raise BadClipError(f"unreadable: {_reason(error)}") from None
+    except (ValueError, MemoryError):  # of a length that the header states, or does not
+        raise BadClipError(f"unreadable: its header states {frames} frames") from None
     if len(channels) < frames - _ENCODER_PADDING_FRAMES and _states_length(source, path.suffix):
         raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
     if not len(channels):
@@ -113,6 +130,16 @@ def _refuse_cut_header(notes: str) -> None:
     for stated, held in _CUT_HEADER.findall(notes):
         if int(held) < int(stated) < _UNKNOWN_LENGTH:
             raise BadClipError(f"truncated: {held} of {stated} bytes of samples")
+
+
+def _refuse_odd_header(frames: int, rate_hz: int, max_clip_s: float | None) -> None:
+    """Refuse what would take hours and gigabytes, before any sample is read."""
+    if rate_hz < MIN_RATE_HZ:
+        raise BadClipError(f"its header states {rate_hz} Hz, less than {MIN_RATE_HZ:,} Hz")
+    if max_clip_s is not None and frames > max_clip_s * rate_hz:
+        raise BadClipError(
+            f"{frames / rate_hz:,.0f} s long, more than prepare.max_clip_s ({max_clip_s:g}) allows"
+        )
 
 
 def _unpacked(entry: zipfile.Path) -> io.BytesIO:

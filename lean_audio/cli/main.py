@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from lean_audio.audio.decode import BadClipError, read_clip
+from lean_audio.audio.decode import SUFFIXES, BadClipError, read_clip
 from lean_audio.cli.output import WRITERS, Result, Rows, print_card
 from lean_audio.cli.pcm import ENCODINGS, read_pcm
 from lean_audio.errors import LeanError, join_first
@@ -18,9 +17,6 @@ from lean_audio.tagger import Span, Tagger, clip_scores
 
 MODEL_VARIABLE = "LEAN_AUDIO_MODEL"
 STDIN = "-"
-SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {
-    *(".aif", ".opus", ".oga", ".wave")
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

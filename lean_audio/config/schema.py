@@ -40,15 +40,57 @@ class Demo(Dataset):
     clips: Positive
 
 
+class SplitFractions(Frozen):
+    """Fractions of the clips that are split here; the rest is for training."""
+
+    val: Annotated[float, Field(gt=0, lt=1)]
+    eval: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def leaves_clips_to_train(self) -> "SplitFractions":
+        if self.val + self.eval >= 1:
+            raise ValueError(f"val and eval ({self.val} + {self.eval}) leave nothing to train")
+        return self
+
+
 class Folder(Dataset):
-    """Your own sounds: the directory that holds them in FSD50K's layout."""
+    """Your own sounds: the directory that holds them, and how they are read and split.
+
+    table: of files and labels, relative to root; *_column: its columns; group_pattern: regular
+    expression that finds the group in a file's path. Of these, what is empty is found. eval_folds:
+    values of the table's column fold; splits, split_seed: for clips without a split.
+    """
 
     root: Path
+    table: str
+    file_column: str
+    label_column: str
+    group_column: str
+    group_pattern: str
+    eval_folds: tuple[str, ...]
+    splits: SplitFractions
+    split_seed: Seed
 
     @field_validator("root")
     @classmethod
     def expand_home(cls, value: Path) -> Path:
         return value.expanduser()
+
+    @field_validator("group_pattern")
+    @classmethod
+    def is_a_regular_expression(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from None
+        return value
+
+    @field_validator("eval_folds", mode="before")
+    @classmethod
+    def are_numbers_or_names(cls, values: object) -> object:
+        if not isinstance(values, list | tuple):
+            raise ValueError("must be a list of folds, such as [5]")
+        return tuple(str(value) for value in values)
 
 
 class Fsd50k(Dataset):
@@ -89,10 +131,14 @@ class Hops(Frozen):
 
 
 class Prepare(Frozen):
-    """Decoding and chunking (paper, III-A). max_set_aside: fraction of the clips."""
+    """Decoding and chunking (paper, III-A).
+
+    max_set_aside: fraction of the clips of a split; max_clip_s: length of the longest clip used.
+    """
 
     resampler: Literal["VHQ", "HQ", "MQ"]
     max_set_aside: Fraction
+    max_clip_s: Annotated[float, Field(gt=0)]
     hop_s: Hops
     tail: Literal["repeat", "drop"]
 

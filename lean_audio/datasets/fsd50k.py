@@ -10,8 +10,9 @@ from pathlib import Path
 from lean_audio.audio.split_zip import ArchiveRoot
 from lean_audio.config.schema import Fsd50k
 from lean_audio.datasets.download import Downloader
-from lean_audio.datasets.layout import SPLITS, Dataset, check_splits, read_layout
+from lean_audio.datasets.layout import Dataset, check_splits, read_layout
 from lean_audio.datasets.manifest import Manifest, missing_bytes, read_manifest
+from lean_audio.datasets.names import SPLITS
 from lean_audio.errors import LeanError
 
 # Disk taken by what is computed from FSD50K's 108.3 h, relative to the archives: 16-bit audio at
@@ -70,7 +71,7 @@ def read_archives(settings: Fsd50k, folder: Path) -> Dataset:
     if not settings.licences:
         return complete
     chosen = complete.clips[complete.clips["licence"].isin(settings.licences)]
-    check_splits(chosen["split"], f"FSD50K, clips licensed {' or '.join(settings.licences)}")
+    check_splits(chosen, f"FSD50K, clips licensed {' or '.join(settings.licences)}")
     return replace(
         complete,
         clips=chosen.reset_index(drop=True),

@@ -1,29 +1,24 @@
-"""Read a dataset: clips with file, labels and split, their vocabulary, and their origin.
+"""A dataset: clips with file, labels, split and checksum, their vocabulary, and their origin.
 
-Every dataset is read from a directory in FSD50K layout, whether generated, downloaded or your own.
+`layouts` finds the clips; generated and downloaded datasets are in FSD50K layout.
 """
 
 import hashlib
-import io
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
-from lean_audio.audio.split_zip import ArchiveRoot, DamagedEntryError, crc32, read_bytes
-from lean_audio.datasets.licences import add_licences
-from lean_audio.errors import BadInputError, LeanError, join_first
+from lean_audio.audio.split_zip import ArchiveRoot, crc32
+from lean_audio.datasets.layouts.found import Found
+from lean_audio.datasets.layouts.fsd50k import Root, read_fsd50k
+from lean_audio.datasets.names import SPLITS, split_labels
+from lean_audio.errors import BadInputError, LeanError
 from lean_audio.files import read_json, write_csv, write_json
 from lean_audio.screen import progress
 
-SPLITS = ("train", "val", "eval")
-AUDIO_FOLDERS = {"dev": "FSD50K.dev_audio", "eval": "FSD50K.eval_audio"}
-CLIP_COLUMNS = ["clip", "split", "labels", "file", "checksum", "licence", "uploader"]
-Root = Path | ArchiveRoot
-Entry = Path | zipfile.Path
+CLIP_COLUMNS = ["clip", "split", "labels", "file", "checksum", "group", "licence", "uploader"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +37,13 @@ class Dataset:
         Class labels, in order.
     clips
         One row per clip with the columns CLIP_COLUMNS, sorted by split and clip. labels is a tuple;
-        checksum is the MD5 of a file or the CRC-32 of an archive's entry; licence and uploader may
-        be empty.
+        checksum is the MD5 of a file or the CRC-32 of an archive's entry; group, licence and
+        uploader may be empty.
     licence_filter
         Licences whose clips were selected; empty if all were.
+    checks
+        What may be wrong with one's own sounds: the name of a check, see datasets.checks, and the
+        clips or labels that it found.
     """
 
     name: str
@@ -54,18 +52,19 @@ class Dataset:
     vocabulary: tuple[str, ...]
     clips: pd.DataFrame
     licence_filter: tuple[str, ...] = ()
+    checks: dict[str, list[str]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write clips.csv, vocabulary.csv and dataset.json."""
         rows = self.clips.assign(labels=self.clips["labels"].map(",".join))
         write_csv(folder / "clips.csv", rows)
         write_csv(folder / "vocabulary.csv", pd.DataFrame({"label": self.vocabulary}))
-        names = ("name", "origin", "synthetic", "licence_filter")
+        names = ("name", "origin", "synthetic", "licence_filter", "checks")
         write_json(folder / "dataset.json", {name: getattr(self, name) for name in names})
 
 
 def dataset_root(dataset: str, folder: Path, raw: Path) -> Root:
-    """Return the root of a dataset in FSD50K layout: a directory, or the archives in one.
+    """Return the root that the files of a dataset are below: a directory, or the archives in one.
 
     folder: directory of your own sounds; raw: directory of generated or downloaded ones.
     """
@@ -77,7 +76,7 @@ def dataset_root(dataset: str, folder: Path, raw: Path) -> Root:
 def load_dataset(folder: Path) -> Dataset:
     """Read a dataset that Dataset.save wrote."""
     clips = pd.read_csv(folder / "clips.csv", dtype=str, keep_default_na=False)
-    clips["labels"] = clips["labels"].map(_split_labels)
+    clips["labels"] = clips["labels"].map(split_labels)
     vocabulary = pd.read_csv(folder / "vocabulary.csv", dtype=str, keep_default_na=False)
     about = read_json(folder / "dataset.json")
     return Dataset(
@@ -85,6 +84,7 @@ def load_dataset(folder: Path) -> Dataset:
         origin=about["origin"],
         synthetic=about["synthetic"],
         licence_filter=tuple(about["licence_filter"]),
+        checks=about["checks"],
         vocabulary=tuple(vocabulary["label"]),
         clips=clips,
     )
@@ -93,129 +93,48 @@ def load_dataset(folder: Path) -> Dataset:
 def read_layout(root: Root, *, name: str, origin: str, synthetic: bool) -> Dataset:
     """Read a directory in FSD50K layout, or its archives, and hash every clip listed in it.
 
-    Raises LeanError for a missing CSV, column or clip, a label outside the vocabulary,
-    duplicates, an unknown split, or a split without clips.
+    Raises LeanError as read_fsd50k does, and for a split without clips or without labels.
     """
-    vocabulary = read_vocabulary(root / "FSD50K.ground_truth" / "vocabulary.csv")
-    dev = _read_truth(root, "dev", ["fname", "labels", "split"])
-    evaluation = _read_truth(root, "eval", ["fname", "labels"]).assign(split="eval")
-    _check_dev_splits(dev, root)
-    clips = pd.concat([dev, evaluation])
-    _check_clips(clips, vocabulary, root)
+    found = read_fsd50k(root)
+    check_splits(found.clips, found.where)
+    return make_dataset(hash_clips(found, root), found, name, origin, synthetic)
+
+
+def hash_clips(found: Found, root: Root) -> pd.DataFrame:
+    """Return the clips with the column checksum."""
+    files = progress(found.clips["file"], "hash clips")
+    return found.clips.assign(checksum=[_checksum(root, file) for file in files])
+
+
+def make_dataset(
+    clips: pd.DataFrame, found: Found, name: str, origin: str, synthetic: bool
+) -> Dataset:
+    """Make a dataset of hashed clips that all have a split."""
     clips = clips.sort_values(["split", "clip"], key=_split_order, kind="stable")
-    clips["checksum"] = [_checksum(root, file) for file in progress(clips["file"], "hash clips")]
-    clips = add_licences(clips, root)
     return Dataset(
         name=name,
         origin=origin,
         synthetic=synthetic,
-        vocabulary=vocabulary,
+        vocabulary=found.vocabulary,
         clips=clips[CLIP_COLUMNS].reset_index(drop=True),
     )
-
-
-def read_vocabulary(path: Entry) -> tuple[str, ...]:
-    """Read the labels in the order of their index.
-
-    The file has the columns index, label and, optionally, mid, and no header. Raises LeanError for
-    another format, a label that occurs twice, or one that is empty or has a line break.
-    """
-    table = _read_csv(path, header=None)
-    if table.shape[1] < 2:
-        raise LeanError(f"{path}: needs the columns index, label[, mid] and no header")
-    labels = table[1].tolist()
-    _check_unique(labels, f"{path}: labels listed more than once")
-    broken = [label for label in labels if label.splitlines() != [label]]
-    if broken:
-        raise LeanError(f"{path}: {broken[0]!r} is empty or has a line break; a label is one line")
-    indices = table[0].tolist()
-    if indices != [str(index) for index in range(len(indices))]:
-        raise LeanError(f"{path}: the first column must count 0, 1, 2, ... in order")
-    return tuple(labels)
-
-
-@cache  # clips with the same labels share one tuple
-def _split_labels(text: str) -> tuple[str, ...]:
-    return tuple(label.strip() for label in text.split(",") if label.strip())
 
 
 def _split_order(column: pd.Series) -> pd.Series:
     return column.map(SPLITS.index) if column.name == "split" else column
 
 
-def _read_csv(path: Entry, header: int | None = 0) -> pd.DataFrame:
-    if not path.is_file():
-        raise LeanError(f"{path} is missing: a dataset needs FSD50K's layout (sounds/README.md)")
-    try:
-        content = io.BytesIO(read_bytes(path))
-        return pd.read_csv(content, dtype=str, keep_default_na=False, header=header)
-    except DamagedEntryError as error:
-        raise LeanError(f"{path}: {error}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise LeanError(f"{path} is not a CSV: {' '.join(str(error).split())}") from None
-
-
-def _read_truth(root: Root, part: str, columns: list[str]) -> pd.DataFrame:
-    path = root / "FSD50K.ground_truth" / f"{part}.csv"
-    table = _read_csv(path)
-    if missing := [column for column in columns if column not in table]:
-        raise LeanError(
-            f"{path}: lacks the column {join_first(missing)} (needs {', '.join(columns)})"
-        )
-    if not isinstance(table.index, pd.RangeIndex):
-        raise LeanError(f"{path}: rows have more fields than the header; quote labels with commas")
-    table = table[columns].rename(columns={"fname": "clip"})
-    table["labels"] = table["labels"].map(_split_labels)
-    table["file"] = _find_files(root, AUDIO_FOLDERS[part], table["clip"], path)
-    return table
-
-
-def _find_files(root: Root, folder: str, clips: Iterable[str], listed_in: Entry) -> list[str]:
-    """Return each clip's file relative to root, found by its stem, with any suffix."""
-    found: dict[str, list[str]] = {}
-    for name in sorted(path.name for path in _listing(root / folder)):
-        found.setdefault(PurePosixPath(name).stem, []).append(name)
-    clips = list(clips)
-    if missing := [clip for clip in clips if clip not in found]:
-        raise LeanError(
-            f"{root / folder}: no file for {join_first(missing)}, listed in {listed_in}"
-        )
-    if twice := [clip for clip in clips if len(found[clip]) > 1]:
-        raise LeanError(f"{root / folder}: more than one file for {join_first(twice)}; keep one")
-    return [f"{folder}/{found[clip][0]}" for clip in clips]
-
-
-def _check_dev_splits(dev: pd.DataFrame, root: Root) -> None:
-    if unknown := sorted(set(dev["split"]) - {"train", "val"}):
-        path = root / "FSD50K.ground_truth" / "dev.csv"
-        raise LeanError(f"{path}: split {join_first(map(repr, unknown))} is not one of train, val")
-
-
-def _check_clips(clips: pd.DataFrame, vocabulary: tuple[str, ...], root: Root) -> None:
-    truth = root / "FSD50K.ground_truth"
-    _check_unique(clips["clip"].tolist(), f"{truth}: clips listed more than once")
-    used = {label for labels in clips["labels"] for label in labels}
-    if unknown := sorted(used - set(vocabulary)):
-        raise LeanError(f"{truth}: labels that are not in vocabulary.csv: {join_first(unknown)}")
-    check_splits(clips["split"], str(truth))
-
-
-def check_splits(splits: pd.Series, where: str) -> None:
-    """Raise BadInputError unless every split has clips."""
-    if empty := [split for split in SPLITS if split not in set(splits)]:
+def check_splits(clips: pd.DataFrame, where: str) -> None:
+    """Raise BadInputError unless every split has clips, and one of them a label."""
+    if empty := [split for split in SPLITS if split not in set(clips["split"])]:
         raise BadInputError(
             f"{where}: no clips in {', '.join(empty)}; each split needs at least one"
         )
-
-
-def _check_unique(values: list[str], message: str) -> None:
-    series = pd.Series(values, dtype=str)
-    if twice := sorted(set(series[series.duplicated()])):
-        raise LeanError(f"{message}: {join_first(twice)}")
-
-
-def _listing(folder: Entry) -> list[Entry]:
-    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    labelled = set(clips.loc[clips["labels"].map(len) > 0, "split"])
+    if bare := [split for split in SPLITS if split not in labelled]:
+        raise BadInputError(
+            f"{where}: no clip in {', '.join(bare)} has a label; each split needs labelled clips"
+        )
 
 
 def _checksum(root: Root, file: str) -> str:

@@ -30,6 +30,7 @@ class ShardJob:
     files: tuple[str, ...]
     folder: Path
     resampler: Quality
+    max_clip_s: float
 
 
 def prepare(
@@ -51,8 +52,8 @@ def prepare(
     Raises
     ------
     BadInputError
-        If more than settings.max_set_aside of all clips are unusable, or a split has no usable
-        clip; `folder` is then unchanged.
+        If more than settings.max_set_aside of the clips of a split are unusable, or a split has no
+        usable clip with a label; `folder` is then unchanged.
     LeanError
         If the work is interrupted; the next run resumes it.
     """
@@ -65,9 +66,9 @@ def prepare(
         clips = pd.concat([dataset.clips, stored], axis=1)
         bad = clips["reason"] != ""
         write_csv(set_aside, clips.loc[bad, ["clip", "split", "file", "reason"]])
-        _check_fraction(clips[bad], len(clips), settings.max_set_aside, set_aside)
+        _check_fraction(clips, bad, settings.max_set_aside, set_aside)
         good = clips[~bad]
-        check_splits(good["split"], "clips that can be read")
+        check_splits(good, "clips that can be read")
         write_csv(class_counts, count_classes(good, dataset.vocabulary))
         for split in SPLITS:
             clips = good[good["split"] == split].reset_index(drop=True)
@@ -98,7 +99,7 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
         for file in job.files:
             row: dict[str, int | str] = {"shard": job.number, "offset": offset, "reason": ""}
             try:
-                samples = read_clip(job.root / file, job.resampler)
+                samples = read_clip(job.root / file, job.resampler, job.max_clip_s)
                 shard.write(samples.tobytes())
                 row["samples"] = len(samples)
                 offset += len(samples)
@@ -113,7 +114,9 @@ def _key(dataset: Dataset, settings: Prepare) -> str:
     clips = hashlib.sha256()
     for row in dataset.clips[["split", "file", "checksum"]].itertuples(index=False):
         clips.update(("\0".join(row) + "\n").encode())
-    return content_key(clips=clips.hexdigest(), resampler=settings.resampler)
+    return content_key(
+        clips=clips.hexdigest(), resampler=settings.resampler, max_clip_s=settings.max_clip_s
+    )
 
 
 def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iterator[ShardJob]:
@@ -123,14 +126,18 @@ def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iter
         files = dataset.clips.loc[dataset.clips["split"] == split, "file"].tolist()
         for number, start in enumerate(range(0, len(files), SHARD_CLIPS)):
             part = tuple(files[start : start + SHARD_CLIPS])
-            yield ShardJob(number, root, part, directory, settings.resampler)
+            yield ShardJob(number, root, part, directory, settings.resampler, settings.max_clip_s)
 
 
-def _check_fraction(bad: pd.DataFrame, clips: int, limit: float, listed_in: Path) -> None:
-    if len(bad) > limit * clips:
-        first = bad.iloc[0]
-        raise BadInputError(
-            f"{len(bad)} of {clips} clips cannot be used, more than the fraction "
-            f"prepare.max_set_aside allows ({limit}); {listed_in} lists them, the first: "
-            f"{first['file']} ({first['reason']})"
-        )
+def _check_fraction(clips: pd.DataFrame, bad: pd.Series, limit: float, listed_in: Path) -> None:
+    """Raise BadInputError if too many clips of one split are unusable."""
+    for split in SPLITS:
+        chosen = clips["split"] == split
+        count, total = int((bad & chosen).sum()), int(chosen.sum())
+        if count > limit * total:
+            first = clips[bad & chosen].iloc[0]
+            raise BadInputError(
+                f"{count} of {total} {split} clips cannot be used, more than the fraction "
+                f"prepare.max_set_aside allows ({limit}); {listed_in} lists them, the first: "
+                f"{first['file']} ({first['reason']})"
+            )

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from lean_audio.config.schema import Folder
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lean_audio"
 FILES = [ROOT / "dvc.yaml", *sorted((ROOT / "datasets").glob("*/dvc.yaml"))]
@@ -116,7 +118,7 @@ EXACT = {  # what is read through functions rather than as params.a.b
     "quantize": {"prepare.hop_s.eval", "prepare.resampler", "prepare.tail", "quantize"},
     "report": {"variants", "train", "datasets.${dataset}.train", "seeds", "attention"},
     "demo/download": {"datasets.demo.clips"},
-    "folder/download": {"datasets.folder.root"},
+    "folder/download": {f"datasets.folder.{key}" for key in Folder.model_fields if key != "train"},
     "fsd50k/download": {
         *("datasets.fsd50k.base_url", "datasets.fsd50k.licences", "datasets.fsd50k.manifest")
     },

@@ -80,7 +80,7 @@ def test_every_split_gets_its_clips_and_chunks(twelve, tmp_path, params):
 def test_bad_clips_are_set_aside_with_their_reason(twelve, tmp_path, params):
     (twelve / "FSD50K.dev_audio" / "01.wav").write_bytes(b"")
     soundfile.write(twelve / "FSD50K.eval_audio" / "09.wav", np.zeros(0), 16000)
-    set_aside = run(twelve, tmp_path / "audio", params, max_set_aside=0.2)
+    set_aside = run(twelve, tmp_path / "audio", params, max_set_aside=0.4)
     assert set_aside["clip"].tolist() == ["01", "09"]
     assert set_aside["split"].tolist() == ["train", "eval"]
     assert set_aside["file"].tolist() == ["FSD50K.dev_audio/01.wav", "FSD50K.eval_audio/09.wav"]
@@ -119,7 +119,7 @@ def test_the_clips_around_a_bad_one_are_unharmed(twelve, tmp_path, params):
 def test_too_many_bad_clips_stop_the_run(twelve, tmp_path, params):
     for name in ("00", "01"):
         (twelve / "FSD50K.dev_audio" / f"{name}.wav").write_bytes(b"")
-    with pytest.raises(LeanError, match=r"2 of 12 clips.*max_set_aside.*0\.05.*00\.wav"):
+    with pytest.raises(LeanError, match=r"2 of 6 train clips.*max_set_aside.*0\.05.*00\.wav"):
         run(twelve, tmp_path / "audio", params)
     assert len(pd.read_csv(tmp_path / "audio.csv")) == 2
     assert {path.name for path in tmp_path.iterdir()} == {"sounds", "audio.csv"}  # no partial
@@ -128,4 +128,34 @@ def test_too_many_bad_clips_stop_the_run(twelve, tmp_path, params):
 def test_a_split_left_without_clips_stops_the_run(layout, tmp_path, params):
     (layout / "FSD50K.eval_audio" / "d.wav").write_bytes(b"")
     with pytest.raises(LeanError, match="no clips in eval"):
-        run(layout, tmp_path / "audio", params, max_set_aside=0.5)
+        run(layout, tmp_path / "audio", params, max_set_aside=1)
+
+
+def test_each_split_has_a_limit_of_its_own(tmp_path, params):
+    splits = ["train"] * 15 + ["val"] * 3 + ["eval"] * 5
+    clips = {f"{number:02d}": (split, "Dog") for number, split in enumerate(splits)}
+    sounds = write_layout(tmp_path / "sounds", clips, rate_hz=8_000)
+    for number in (18, 19, 20, 21):
+        (sounds / "FSD50K.eval_audio" / f"{number}.wav").write_bytes(b"")
+    with pytest.raises(LeanError, match="4 of 5 eval clips cannot be used"):
+        run(sounds, tmp_path / "audio", params, max_set_aside=0.3)
+
+
+def test_unreadable_labelled_clips_leave_no_split_of_negatives(tmp_path, params):
+    clips = {"a": ("train", "Dog"), "b": ("val", "Dog"), "c": ("eval", "Dog"), "d": ("eval", "")}
+    sounds = write_layout(tmp_path / "sounds", clips)
+    (sounds / "FSD50K.eval_audio" / "c.wav").write_bytes(b"")
+    with pytest.raises(LeanError, match="clips that can be read: no clip in eval has a label"):
+        run(sounds, tmp_path / "audio", params, max_set_aside=0.5)
+
+
+def test_odd_rates_and_lengths_are_set_aside(twelve, tmp_path, params):
+    slow = twelve / "FSD50K.dev_audio" / "00.wav"
+    soundfile.write(slow, np.zeros(200_000), 1)  # 400 kB, and 55 hours
+    soundfile.write(twelve / "FSD50K.dev_audio" / "01.wav", np.zeros(32_000), 8_000)
+    set_aside = run(twelve, tmp_path / "audio", params, max_set_aside=0.4, max_clip_s=3.9)
+    assert set_aside["reason"].tolist() == [
+        "its header states 1 Hz, less than 1,000 Hz",
+        "4 s long, more than prepare.max_clip_s (3.9) allows",
+    ]
+    assert run(twelve, tmp_path / "audio", params, max_set_aside=0.4)["clip"].tolist() == ["00"]

@@ -1,0 +1,86 @@
+"""What a reader of a layout returns, and what it checks on the way."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from lean_audio.datasets.names import clean, label_fault
+from lean_audio.errors import LeanError, join_first
+
+COLUMNS = ["clip", "file", "labels", "split", "group", "licence", "uploader"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The clips of a directory, before they are hashed and split.
+
+    Attributes
+    ----------
+    clips
+        One row per clip with the columns COLUMNS. labels is a tuple; split, group, licence and
+        uploader are empty where nothing states them.
+    vocabulary
+        Class labels, in order.
+    where
+        The file or directory that lists the clips, for messages.
+    layout
+        The layout in words, for the screen: "in 9 folders, one label per folder".
+    remarks
+        One sentence per thing that may be a mistake.
+    """
+
+    clips: pd.DataFrame
+    vocabulary: tuple[str, ...]
+    where: str
+    layout: str
+    remarks: tuple[str, ...] = ()
+
+
+def clip_table(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
+    """Make the table of clips of rows that have a file, labels and some of the other columns."""
+    table = pd.DataFrame(rows).reindex(columns=COLUMNS, fill_value="").astype(object)
+    return table.assign(clip=name_clips(table["file"].tolist()))
+
+
+def name_clips(files: Sequence[str]) -> list[str]:
+    """Name clips by the shortest part of their path by which all of them differ.
+
+    That is the file's name without suffix, its path without suffix, or its path.
+    Raises LeanError for a name that cannot stand in a table.
+    """
+    paths = [PurePosixPath(clean(file)) for file in files]
+    choices = [
+        [path.stem for path in paths],
+        [path.with_suffix("").as_posix() for path in paths],
+        list(files),
+    ]
+    names = next(names for names in choices if len(set(names)) == len(names))
+    for name in names:
+        if not name.isprintable():
+            raise LeanError(f"{name!r}: the name of this file is not plain text; rename it")
+    return names
+
+
+def vocabulary_of(clips: pd.DataFrame, where: str) -> tuple[str, ...]:
+    """Return all labels in alphabetical order; raise LeanError if there are none, or a bad one."""
+    labels = sorted({label for labels in clips["labels"] for label in labels})
+    if not labels:
+        raise LeanError(f"{where}: no clip has a label")
+    check_labels(labels, where)
+    return tuple(labels)
+
+
+def check_labels(labels: Sequence[str], where: str) -> None:
+    """Raise LeanError for a name that cannot be a label."""
+    for label in labels:
+        if fault := label_fault(label):
+            raise LeanError(f"{where}: the label {label!r} {fault}")
+
+
+def check_unique(values: Sequence[str], message: str) -> None:
+    """Raise LeanError with the values that occur more than once."""
+    series = pd.Series(values, dtype=str)
+    if twice := sorted(set(series[series.duplicated()])):
+        raise LeanError(f"{message}: {join_first(map(repr, twice))}")
