@@ -4,11 +4,12 @@ Nothing here depends on what was logged while training: a run that was logged li
 lacks; one that was restored from DVC's cache, or lost with its database, is created from its files.
 """
 
+import csv
 import hashlib
+import io
 import os
 import sys
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +19,7 @@ import pandas as pd
 from lean_audio.config.params import Params
 from lean_audio.errors import LeanError
 from lean_audio.report import charts
+from lean_audio.report.inputs import numeric
 from lean_audio.tracking.records import CURVES, RunRecord, read_records
 from lean_audio.tracking.store import (
     Store,
@@ -87,10 +89,15 @@ def _plots(record: RunRecord) -> dict[str, bytes]:
     """Draw the charts of the tables among the artifacts; small, so they are always uploaded."""
     files, model = record.artifacts["results"], record.tags["variant"]
     return {
-        f"plots/{name}": chart({model: pd.read_csv(BytesIO(content)).to_dict("records")}).encode()
+        f"plots/{name}": chart(_rows(model, content)).encode()
         for name, (chart, table) in PLOTS.items()
         if (content := files.get(f"tables/{table}"))
     }
+
+
+def _rows(model: str, content: bytes) -> dict[str, list[dict[str, Any]]]:
+    """Read a table as the report does: a label is text, even `None` or `1.0`."""
+    return numeric({model: list(csv.DictReader(io.StringIO(content.decode())))})
 
 
 def find_or_make(store: Store, record: RunRecord) -> str:
