@@ -19,7 +19,8 @@ from scipy.sparse.csgraph import connected_components
 from lean_audio.datasets.names import SPLITS
 from lean_audio.errors import BadInputError, LeanError, counted
 
-MIN_GROUPS = 3  # of a label that is in train and in eval, whatever the hash says
+# Groups of a label from which on it is in this split, whatever the hash says; in order of urgency
+MIN_GROUPS = {"eval": 3, "train": 3, "val": 5}
 
 
 @dataclass
@@ -183,11 +184,12 @@ def _make_groups(
 
 
 class _Repair:
-    """Moves as few groups as possible so that no split lacks labels, and no label eval or train.
+    """Moves as few groups as possible so that no split lacks labels, and no label its splits.
 
-    A label of fewer than MIN_GROUPS groups is left alone. What moves to train has the highest
-    place, what moves elsewhere the lowest; rare labels choose first, and nothing moves twice.
-    Clips that are added undo such a move only if their own place is lower, or higher, still.
+    A label of MIN_GROUPS["eval"] groups or more is in that split, and so on. What moves to train
+    has the highest place, what moves elsewhere the lowest of those in train; rare labels choose
+    first, and nothing moves twice. Clips that are added undo such a move only if their own place is
+    lower, or higher, still.
     """
 
     def __init__(self, groups: Collection[Group], targets: Collection[str]):
@@ -196,34 +198,39 @@ class _Repair:
         self.held = Counter((label, group.split) for group in groups for label in group.labels)
 
     def run(self) -> None:
-        common = [label for label, count in self.counts.items() if count >= MIN_GROUPS]
-        for label in sorted(common, key=lambda label: (self.counts[label], label)):
-            for split in ("eval", "train"):
-                if split in self.targets and not self.held[label, split]:
+        for label in sorted(self.counts, key=lambda label: (self.counts[label], label)):
+            for split in MIN_GROUPS:
+                if self._needs(label, split) and not self.held[label, split]:
                     self._move([group for group in self.groups if label in group.labels], split)
         for split in SPLITS:
-            if split in self.targets and not self._labelled(split):
+            if split in self.targets and not self._labelled()[split]:
                 self._move([group for group in self.groups if group.labels], split, must=True)
 
-    def _labelled(self, split: str) -> int:
-        return sum(bool(group.labels) for group in self.groups if group.split == split)
+    def _needs(self, label: str, split: str) -> bool:
+        return split in self.targets and self.counts[label] >= MIN_GROUPS[split]
+
+    def _labelled(self) -> Counter[str]:
+        return Counter(group.split for group in self.groups if group.labels)
 
     def _move(self, candidates: list[Group], split: str, must: bool = False) -> None:
+        sizes = self._labelled()
         free = [group for group in candidates if not group.fixed and group.split != split]
-        free = [group for group in free if self._labelled(group.split) > 1]
+        free = [group for group in free if sizes[group.split] > 1]
         harmless = [group for group in free if not self._is_last(group)]
         chosen = harmless or (free if must else [])
         if not chosen:
             return
-        choose = max if split == "train" else min
-        group = choose(chosen, key=lambda group: group.place)
+        if split == "train":
+            group = max(chosen, key=lambda group: group.place)
+        else:
+            group = min(chosen, key=lambda group: (group.split != "train", group.place))
         self.held.subtract((label, group.split) for label in group.labels)
         self.held.update((label, split) for label in group.labels)
         group.split, group.fixed = split, True
 
     def _is_last(self, group: Group) -> bool:
-        """Return whether a label would lose its only group in train or in eval."""
-        return group.split != "val" and any(
-            self.held[label, group.split] == 1 and self.counts[label] >= MIN_GROUPS
+        """Return whether a label would lose its only group in a split that it needs."""
+        return any(
+            self.held[label, group.split] == 1 and self._needs(label, group.split)
             for label in group.labels
         )

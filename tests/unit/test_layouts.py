@@ -137,7 +137,9 @@ def test_columns_may_be_named(flat):
     write_table(flat, rows(header=("ton", "Tier art", "split")))
     named = {"file_column": "ton", "label_column": "Tier art"}
     assert read(flat, **named).vocabulary == ("cat", "dog")
-    message = r"columns \(ton, tier_art, split\) none is known .*datasets\.folder\.file_column"
+    message = (
+        r"none of its columns \(ton, tier_art, split\) is known .*datasets\.folder\.file_column"
+    )
     with pytest.raises(LeanError, match=message):
         read(flat)
 
@@ -274,7 +276,11 @@ def test_fsd50k_layout_without_validation_clips(layout):
 
 FAULTS = {  # what is changed -> what the sentence names
     "no sound": (["README.md"], None, ["no sound in this directory", "one folder per label"]),
-    "no labels": (["0.wav", "1.wav"], None, ["2 sounds without labels", "one folder per label"]),
+    "no labels": (
+        ["0.wav", "1.wav"],
+        None,
+        ["2 sounds, but no folders of labels", "one folder"],
+    ),
     "only m4a": (["cat/a.m4a"], None, ["not read (.m4a): 1 file", "ffmpeg"]),
     "loose": ([*TREE, "x.wav"], None, ["'x.wav' lies beside", "background"]),
     "mixed": (
@@ -333,18 +339,38 @@ def test_several_tables_that_fit_must_be_told_apart(flat):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"file_column": "ton"}, {"label_column": "x"}, {"group_column": "x"}]
+    ("name", "value"),
+    [("file_column", "x"), ("label_column", "x"), ("group_column", "x"), ("eval_folds", ["x"])],
 )
-def test_settings_of_a_table_need_one_that_has_them(tmp_path, changes):
-    (name,) = changes
-    with pytest.raises(LeanError, match=rf"datasets\.folder\.{name}: '{changes[name]}'"):
-        read(write_sounds(tmp_path, TREE), **changes)
-
-
-def test_folds_need_a_table(tmp_path, layout):
+def test_settings_of_a_table_need_one(tmp_path, layout, name, value):
     for root in (write_sounds(tmp_path / "tree", TREE), layout):
-        with pytest.raises(LeanError, match=r"eval_folds needs a table with the column fold"):
-            read(root, eval_folds=[1])
+        with pytest.raises(LeanError, match=rf"datasets\.folder\.{name}: 'x' needs a table"):
+            read(root, **{name: value})
+
+
+def test_a_table_that_is_not_understood_is_named(tmp_path, capsys):
+    root = write_sounds(tmp_path, [f"audio/{n}.wav" for n in range(9)])
+    write_table(root, "tape,species\n1,owl\n", "birds.csv")
+    message = r"'audio', and birds\.csv does not list them: none of its columns \(tape, species\)"
+    with pytest.raises(LeanError, match=message):
+        read(root)
+    read(write_sounds(root, TREE))
+    assert "warning: birds.csv does not list them" in capsys.readouterr().err
+    with pytest.raises(LeanError, match=r"file_column: 'ton' needs .*birds\.csv does not list"):
+        read(root, file_column="ton")
+    with pytest.raises(LeanError, match=r"label_column: 'ton' is not one of its columns \(tape"):
+        read(root, table="birds.csv", file_column="tape", label_column="ton")
+
+
+def test_folds_that_nobody_uses_are_named(flat, capsys):
+    write_table(flat, rows(header=("file", "label", "fold")))
+    read(flat)
+    assert "warning: not used: fold of labels.csv" in capsys.readouterr().err
+    write_table(flat, rows().replace("split", "split,start_s"))
+    read(flat)
+    assert "warning: not used: start_s of labels.csv" in capsys.readouterr().err
+    with pytest.raises(LeanError, match=r"has a column split, so .*eval_folds must be empty"):
+        read(flat, eval_folds=[1])
 
 
 def test_any_path_of_a_directory(tmp_path):

@@ -51,14 +51,12 @@ def test_no_clip_changes_split_when_clips_are_added():
     assert split(table(labels[:-10])) == before[:-10]
 
 
-@given(st.lists(LABELS, min_size=12, max_size=60), LABELS, st.integers(0, 99))
-def test_an_added_clip_moves_at_most_a_group_per_label_it_has_and_one_per_split(labels, new, seed):
-    try:
-        before = split(table(labels), seed)
-    except LeanError:
-        return
-    after = split(table([*labels, new]), seed)[:-1]
-    assert sum(a != b for a, b in zip(before, after, strict=True)) <= 8
+@pytest.mark.parametrize("seed", range(30))
+def test_a_clip_added_to_few_moves_at_most_one_that_the_repair_had_moved(seed):
+    labels = [(label,) for label in ("cat", "dog", "owl") for _ in range(6)]
+    before = split(table(labels), seed)
+    after = split(table([*labels, ("owl",)]), seed)[:-1]
+    assert sum(a != b for a, b in zip(before, after, strict=True)) <= 1
 
 
 @given(st.lists(LABELS, min_size=3, max_size=30), st.integers(0, 99))
@@ -73,13 +71,14 @@ def test_every_split_has_labels_and_every_label_training_and_evaluation_clips(la
 
 
 @pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("count", [3, 4, 8])
+@pytest.mark.parametrize("count", [3, 4, 5, 8])
 def test_rare_labels_are_in_training_and_in_evaluation(seed, count):
     labels = [(label,) for label in ("cat", "dog", "owl", "fox", "bat") for _ in range(count)]
     clips = table(labels)
     clips["split"] = split(clips, seed)
     for _, part in clips.groupby(clips["labels"]):
         assert {"train", "eval"} <= set(part["split"])
+        assert count < 5 or "val" in set(part["split"])
     assert "val" in set(clips["split"])
 
 

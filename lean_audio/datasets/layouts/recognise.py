@@ -1,6 +1,7 @@
 """Find out how a directory of sounds is laid out, and read it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from lean_audio.datasets.layouts.found import Found
@@ -23,7 +24,7 @@ def read_folder(root: Path, table: str, columns: Columns, eval_folds: Sequence[s
     if not root.is_dir():
         raise LeanError(f"datasets.folder.root: {str(root)!r} is not a directory")
     if not table and (root / TRUTH).is_dir():
-        _refuse_folds(root, eval_folds, "FSD50K's layout")
+        _refuse_table_settings(root, columns, eval_folds, "FSD50K's layout")
         return read_fsd50k(root)
     sounds = Sounds(list_files(root))
     if not sounds.found and not sounds.unreadable:
@@ -31,6 +32,13 @@ def read_folder(root: Path, table: str, columns: Columns, eval_folds: Sequence[s
     path = _named_table(root, table, columns) if table else _find_table(root, columns)
     if path:
         return read_listing(root, path, sounds, columns, eval_folds)
+    unused = _unused_table(root, columns)
+    _refuse_table_settings(root, columns, eval_folds, unused or "no table of files and labels")
+    return _read_tree(root, sounds, unused)
+
+
+def _read_tree(root: Path, sounds: Sounds, unused: str) -> Found:
+    """Read folders of labels, unless a table that was not understood is more likely."""
     if not sounds.found:
         kinds = {Path(file).suffix for file in sounds.unreadable}
         raise LeanError(
@@ -38,11 +46,15 @@ def read_folder(root: Path, table: str, columns: Columns, eval_folds: Sequence[s
             f"{counted(len(sounds.unreadable), 'file')}; "
             "convert them, as `ffmpeg -i in.m4a out.flac` does"
         )
-    _refuse_unused_columns(root, columns)
     if all("/" not in file for file in sounds.found):
-        raise LeanError(f"{root}: {_nearest(root, len(sounds.found))}")
-    _refuse_folds(root, eval_folds, "one folder per label")
-    return read_tree(root, sounds)
+        lacking = unused or "no folders of labels, and no table"
+        raise LeanError(
+            f"{root}: {counted(len(sounds.found), 'sound')}, but {lacking}; it needs {NEEDS}"
+        )
+    found = read_tree(root, sounds)
+    if unused and len(found.vocabulary) == 1:
+        raise LeanError(f"{root}: one label, {found.vocabulary[0]!r}, and {unused}")
+    return replace(found, remarks=(*found.remarks, unused)) if unused else found
 
 
 def _tables(root: Path) -> list[list[Path]]:
@@ -84,38 +96,35 @@ def _named_table(root: Path, table: str, columns: Columns) -> Path:
 
 
 def _what_lacks(columns: Columns, names: list[str]) -> str:
+    """Say which column a table lacks: one that was named, or any that is known."""
     file, _ = columns.find(names)
     kind, value = ("label", columns.label) if file else ("file", columns.file)
-    setting = f"datasets.folder.{kind}_column"
-    what = f"{setting}: {value!r} is not one" if value else f"none is known as the {kind}s'"
-    rest = "" if value else f"; name it in {setting}"
-    return f"of its columns ({join_first(names, 12)}) {what}{rest}"
+    setting, listed = f"datasets.folder.{kind}_column", join_first(names, 12)
+    if value:
+        return f"{setting}: {value!r} is not one of its columns ({listed})"
+    return f"none of its columns ({listed}) is known to hold {kind}s; name it in {setting}"
 
 
-def _refuse_unused_columns(root: Path, columns: Columns) -> None:
-    for name in ("file", "label", "group"):
-        if value := getattr(columns, name):
-            raise LeanError(
-                f"{root}: no table in it has the columns of files and labels, one of them "
-                f"datasets.folder.{name}_column: {value!r}"
-            )
-
-
-def _refuse_folds(root: Path, eval_folds: Sequence[str], layout: str) -> None:
-    if eval_folds:
-        raise LeanError(
-            f"datasets.folder.eval_folds needs a table with the column fold; {root} has {layout}"
-        )
-
-
-def _nearest(root: Path, count: int) -> str:
-    """Say what a directory of loose sounds lacks."""
+def _unused_table(root: Path, columns: Columns) -> str:
+    """Say why the first table does not list the sounds; "" if there is none."""
     for path in [path for paths in _tables(root) for path in paths]:
         if names := read_header(path):
-            lacking = _what_lacks(Columns(), names)
-            return f"{counted(count, 'sound')}, and {path.name} does not list them: {lacking}"
-    sounds = counted(count, "sound")
-    return f"{sounds} without labels: it has no folders and no table; it needs {NEEDS}"
+            return f"{path.name} does not list them: {_what_lacks(columns, names)}"
+    return ""
+
+
+def _refuse_table_settings(
+    root: Path, columns: Columns, eval_folds: Sequence[str], there: str
+) -> None:
+    """Raise LeanError if a setting says that there is a table."""
+    values = {f"{name}_column": value for name, value in asdict(columns).items()}
+    values["eval_folds"] = ", ".join(eval_folds)
+    for name, value in values.items():
+        if value:
+            raise LeanError(
+                f"datasets.folder.{name}: {value!r} needs a table of files and labels; in {root}: "
+                f"{there}"
+            )
 
 
 def _workspace_hint() -> str:

@@ -69,6 +69,7 @@ def read_listing(
         index=table.index,
     )
     clips, remarks = _join_rows(path, rows)
+    remarks += _unused_columns(path, table, eval_folds)
     if unlisted := sorted({*sounds.found} - {*clips["file"]}):
         count = counted(len(unlisted), "sound")
         remarks.append(f"not listed in {path.name}: {count} ({join_first(unlisted)})")
@@ -76,6 +77,20 @@ def read_listing(
     return Found(
         clips, vocabulary_of(clips, str(path)), str(path), f"listed in {listed_in}", tuple(remarks)
     )
+
+
+def _unused_columns(path: Path, table: pd.DataFrame, eval_folds: Sequence[str]) -> list[str]:
+    """Say which columns are understood elsewhere, but have no effect here."""
+    remarks = []
+    if "fold" in table and "split" not in table and not eval_folds:
+        remarks.append(
+            f"not used: fold of {path.name}; name the folds for evaluation in "
+            "datasets.folder.eval_folds"
+        )
+    if parts := [name for name in ("start_s", "end_s") if name in table]:
+        names = " and ".join(parts)
+        remarks.append(f"not used: {names} of {path.name}; a clip is a whole file")
+    return remarks
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
@@ -137,6 +152,8 @@ def _splits(path: Path, table: pd.DataFrame, eval_folds: Sequence[str]) -> list[
 
 
 def _splits_of_folds(path: Path, table: pd.DataFrame, eval_folds: Sequence[str]) -> list[str]:
+    if "split" in table:
+        raise LeanError(f"{path} has a column split, so datasets.folder.eval_folds must be empty")
     if "fold" not in table:
         raise LeanError(_lacks(path, table, "datasets.folder.eval_folds needs the column", "fold"))
     known = list(dict.fromkeys(table["fold"]))
