@@ -59,11 +59,6 @@ def say(line: str) -> None:
         print(line, file=sys.stderr)
 
 
-def warn(sentence: str) -> None:
-    """Say what may be a mistake, but does not stop the run."""
-    print(f"warning: {sentence}", file=sys.stderr)
-
-
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Discard what native libraries print to the process's standard error."""

@@ -11,7 +11,7 @@ from lean_audio.datasets.layouts.table import Columns
 from lean_audio.datasets.names import SPLITS
 from lean_audio.datasets.splits import fill_splits, group_clips
 from lean_audio.errors import counted
-from lean_audio.screen import warn
+from lean_audio.screen import say
 
 
 def read_own_sounds(settings: Folder) -> tuple[Dataset, str]:
@@ -23,7 +23,7 @@ def read_own_sounds(settings: Folder) -> tuple[Dataset, str]:
     columns = Columns(settings.file_column, settings.label_column, settings.group_column)
     found = read_folder(root, settings.table, columns, settings.eval_folds)
     for remark in found.remarks:
-        warn(remark)
+        say(f"warning: {remark}")
     clips = group_clips(hash_clips(found, root), settings.group_pattern, found.where)
     split = fill_splits(clips, settings.splits.model_dump(), settings.split_seed, found.where)
     made = not split.equals(clips["split"])
@@ -33,7 +33,7 @@ def read_own_sounds(settings: Folder) -> tuple[Dataset, str]:
     dataset = make_dataset(clips, found, "folder", origin, synthetic=False)
     dataset = replace(dataset, checks=check_clips(dataset.clips, dataset.vocabulary))
     for sentence in sentences(dataset.checks):
-        warn(sentence)
+        say(f"warning: {sentence}")
     return dataset, _line(dataset, found.layout, made)
 
 
