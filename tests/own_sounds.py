@@ -1,5 +1,6 @@
 """Directories of tiny sounds in any layout."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def write_sounds(root: Path, files: Iterable[str]) -> Path:
         path = root / file
         path.parent.mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(number).uniform(-0.5, 0.5, 160)
-        soundfile.write(path, noise, 16_000)
+        soundfile.write(os.fsencode(path), noise, 16_000)
     return root
 
 

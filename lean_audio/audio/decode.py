@@ -33,6 +33,7 @@ Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
 # libsndfile's log when a header promises more audio than the file holds
 _CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_LENGTH = 0x7FFF_0000  # a streaming recorder cannot know the length and writes this
+_UNKNOWN_FRAMES = 2**62  # libsndfile's count if a header states no length is above
 _PAGE_BYTES, _OGG_LAST_PAGE = 65_536, 0x04
 _MP3_LENGTH_TAGS = (b"Xing\0\0\0", b"Info\0\0\0")
 _ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count padding that decoders drop
@@ -104,7 +105,8 @@ def _decode(path: Path | zipfile.Path, max_clip_s: float | None) -> tuple[np.nda
         _blame_the_disk(source)
         raise BadClipError(f"unreadable: {_reason(error)}") from None
     except (ValueError, MemoryError):  # of a length that the header states, or does not
-        raise BadClipError(f"unreadable: its header states {frames} frames") from None
+        stated = f"{frames:,} samples" if frames < _UNKNOWN_FRAMES else "no length"
+        raise BadClipError(f"unreadable: its header states {stated}") from None
     if len(channels) < frames - _ENCODER_PADDING_FRAMES and _states_length(source, path.suffix):
         raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
     if not len(channels):
@@ -136,7 +138,7 @@ def _refuse_odd_header(frames: int, rate_hz: int, max_clip_s: float | None) -> N
     """Refuse what would take hours and gigabytes, before any sample is read."""
     if rate_hz < MIN_RATE_HZ:
         raise BadClipError(f"its header states {rate_hz} Hz, less than {MIN_RATE_HZ:,} Hz")
-    if max_clip_s is not None and frames > max_clip_s * rate_hz:
+    if max_clip_s is not None and max_clip_s * rate_hz < frames < _UNKNOWN_FRAMES:
         raise BadClipError(
             f"{frames / rate_hz:,.0f} s long, more than prepare.max_clip_s ({max_clip_s:g}) allows"
         )

@@ -1,5 +1,6 @@
 """What may be wrong with one's own sounds without making a training impossible."""
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -11,6 +12,7 @@ SENTENCES = {
     "identical_across_splits": ("the same bytes in more than one split", "sound"),
     "groups_across_splits": ("clips in more than one split", "group"),
     "labels_without_training_clip": ("no training clip", "label"),
+    "labels_alike": ("the same but for capitals, spaces or signs", "name"),
     "labels_on_every_clip": ("on every clip, so there is nothing to learn about it", "label"),
 }
 
@@ -27,9 +29,18 @@ def check_clips(clips: pd.DataFrame, vocabulary: Sequence[str]) -> dict[str, lis
         "identical_across_splits": _across_splits(clips, "checksum"),
         "groups_across_splits": list(_several_splits(clips[clips["group"] != ""], "group")),
         "labels_without_training_clip": [name for name in vocabulary if name not in trained],
+        "labels_alike": _alike(vocabulary),
         "labels_on_every_clip": [name for name in vocabulary if counts.get(name) == len(clips)],
     }
     return {name: what for name, what in found.items() if what}
+
+
+def _alike(vocabulary: Sequence[str]) -> list[str]:
+    """Name the labels that one may have meant to be one: Dog, dog; Dog bark, dog_bark."""
+    alike: dict[str, list[str]] = {}
+    for label in vocabulary:
+        alike.setdefault(re.sub(r"[\W_]+", "", label.casefold()) or label, []).append(label)
+    return [" = ".join(labels) for labels in alike.values() if len(labels) > 1]
 
 
 def sentences(checks: dict[str, list[str]]) -> list[str]:

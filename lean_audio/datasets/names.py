@@ -49,10 +49,15 @@ def unique_labels(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in map(clean, names) if name))
 
 
+def is_text(name: str) -> bool:
+    """Return whether a table can hold a name: no line breaks, and no bytes that are not UTF-8."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name)
+
+
 def label_fault(label: str) -> str:
     """Say why a name cannot be a label; "" if it can."""
     if "," in label:
         return "has a comma, which separates labels"
-    if label.splitlines() != [label]:
+    if not label or not is_text(label):
         return "is empty or has a line break; a label is one line"
     return ""

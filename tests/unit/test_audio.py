@@ -89,6 +89,32 @@ def test_an_mp3_without_a_length_tag_is_read_for_what_it_holds(tmp_path):
     assert len(read_clip(path, "HQ")) == pytest.approx(whole / 2, rel=0.1)
 
 
+@pytest.mark.parametrize("rate_hz", [1, 8, 999])
+def test_a_rate_that_no_recorder_has_is_refused(tmp_path, rate_hz):
+    soundfile.write(tmp_path / "clip.wav", np.zeros(200_000), rate_hz)  # 55 h at 1 Hz
+    with pytest.raises(BadClipError, match=rf"states {rate_hz} Hz, less than 1,000 Hz"):
+        read_clip(tmp_path / "clip.wav", "HQ")
+
+
+def test_a_clip_longer_than_the_limit_is_refused_before_it_is_read(tmp_path):
+    soundfile.write(tmp_path / "clip.flac", np.zeros(16_001), 1_000)
+    with pytest.raises(BadClipError, match=r"16 s long, more than prepare.max_clip_s \(16\)"):
+        read_clip(tmp_path / "clip.flac", "HQ", 16)
+    assert len(read_clip(tmp_path / "clip.flac", "HQ", 16.001)) == 16 * 16_001
+
+
+def test_a_flac_without_a_length_is_a_bad_clip(tmp_path):
+    """A recorder that writes into a pipe cannot go back and state it."""
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, tone(16000), 16000)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(BadClipError, match="unreadable: its header states no length"):
+        read_clip(path, "HQ", 3600)
+
+
 def write_bad(path, kind: str) -> None:
     if kind == "nan":
         soundfile.write(path, np.full(1000, np.nan), 16000, subtype="FLOAT")

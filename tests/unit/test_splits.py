@@ -166,6 +166,13 @@ def test_groups_that_were_torn_apart_are_counted():
     assert found["groups_across_splits"] == ["night 1"]
 
 
+def test_labels_that_may_be_one_are_named():
+    labels = [("Dog",), ("dog",), ("Dog bark",), ("dog_bark",), ("?",), ("!",)]
+    clips = table(labels, splits=["train"] * 6).assign(clip="x")
+    found = check_clips(clips, tuple(label for (label,) in labels))
+    assert found["labels_alike"] == ["Dog = dog", "Dog bark = dog_bark"]
+
+
 def test_negatives_are_examples_of_no_class(tmp_path):
     files = [f"{label}/{n}.wav" for label in ("dog", "cat", "background") for n in range(8)]
     dataset = read(write_sounds(tmp_path, files))

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from lean_audio.datasets.names import clean, label_fault
+from lean_audio.datasets.names import clean, is_text, label_fault
 from lean_audio.errors import LeanError, join_first
 
 COLUMNS = ["clip", "file", "labels", "split", "group", "licence", "uploader"]
@@ -56,11 +56,9 @@ def name_clips(files: Sequence[str]) -> list[str]:
         [path.with_suffix("").as_posix() for path in paths],
         list(files),
     ]
-    names = next(names for names in choices if len(set(names)) == len(names))
-    for name in names:
-        if not name.isprintable():
-            raise LeanError(f"{name!r}: the name of this file is not plain text; rename it")
-    return names
+    if odd := [file for file in files if not is_text(file)]:
+        raise LeanError(f"{odd[0]!r}: a name in this path is not one line of UTF-8; rename it")
+    return next(names for names in choices if len(set(names)) == len(names))
 
 
 def vocabulary_of(clips: pd.DataFrame, where: str) -> tuple[str, ...]:

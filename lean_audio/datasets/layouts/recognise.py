@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from lean_audio.datasets.layouts.found import Found
-from lean_audio.datasets.layouts.fsd50k import TRUTH, read_fsd50k
+from lean_audio.datasets.layouts.fsd50k import AUDIO_FOLDERS, TRUTH, read_fsd50k
 from lean_audio.datasets.layouts.table import Columns, read_listing
 from lean_audio.datasets.layouts.tree import read_tree
 from lean_audio.datasets.sounds import Sounds, is_hidden, list_files
@@ -32,6 +32,8 @@ def read_folder(root: Path, table: str, columns: Columns, eval_folds: Sequence[s
     path = _named_table(root, table, columns) if table else _find_table(root, columns)
     if path:
         return read_listing(root, path, sounds, columns, eval_folds)
+    if any((root / folder).is_dir() for folder in AUDIO_FOLDERS.values()):
+        return read_fsd50k(root)  # which says what is missing
     unused = _unused_table(root, columns)
     _refuse_table_settings(root, columns, eval_folds, unused or "no table of files and labels")
     return _read_tree(root, sounds, unused)
