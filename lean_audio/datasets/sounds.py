@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from lean_audio.audio.decode import SUFFIXES, UNREADABLE_SUFFIXES
-from lean_audio.datasets.names import clean
+from lean_audio.datasets.names import clean, is_text
+from lean_audio.errors import LeanError
 
 
 def is_hidden(name: str) -> bool:
@@ -28,7 +29,8 @@ def is_other_sound(name: str) -> bool:
 def list_files(root: Path) -> list[str]:
     """List the files below a directory, relative to it and sorted; hidden ones are passed over.
 
-    Links to directories are followed, except to one that they are in.
+    Links to directories are followed, except to one that they are in. Raises LeanError for a sound
+    whose path no table can hold.
     """
     found = []
     for folder, folders, files in os.walk(root, followlinks=True):
@@ -40,6 +42,10 @@ def list_files(root: Path) -> list[str]:
         ]
         relative = place.relative_to(root)
         found += [(relative / name).as_posix() for name in files if not is_hidden(name)]
+    if odd := [file for file in found if is_sound(file) and not is_text(file)]:
+        raise LeanError(
+            f"{root}: {odd[0]!r}: a name in this path is not one line of UTF-8; rename it"
+        )
     return sorted(found)
 
 

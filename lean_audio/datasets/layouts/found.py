@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from lean_audio.datasets.names import clean, is_text, label_fault
+from lean_audio.datasets.names import clean, label_fault
 from lean_audio.errors import LeanError, join_first
 
 COLUMNS = ["clip", "file", "labels", "split", "group", "licence", "uploader"]
@@ -48,7 +48,6 @@ def name_clips(files: Sequence[str]) -> list[str]:
     """Name clips by the shortest part of their path by which all of them differ.
 
     That is the file's name without suffix, its path without suffix, or its path.
-    Raises LeanError for a name that cannot stand in a table.
     """
     paths = [PurePosixPath(clean(file)) for file in files]
     choices = [
@@ -56,8 +55,6 @@ def name_clips(files: Sequence[str]) -> list[str]:
         [path.with_suffix("").as_posix() for path in paths],
         list(files),
     ]
-    if odd := [file for file in files if not is_text(file)]:
-        raise LeanError(f"{odd[0]!r}: a name in this path is not one line of UTF-8; rename it")
     return next(names for names in choices if len(set(names)) == len(names))
 
 
