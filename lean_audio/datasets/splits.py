@@ -94,7 +94,7 @@ def fill_splits(
     places = _places(names, members, seed)
     groups = _make_groups(clips["labels"], split, members, places, _limits(fractions, targets))
     free = sum(bool(group.labels) for group in groups.values() if not group.fixed)
-    if free < len(targets - set(given)):
+    if "" in split and free < len(targets - set(given)):
         raise BadInputError(
             f"{where}: {counted(free, 'group')} of labelled clips cannot fill "
             f"{' and '.join(name for name in SPLITS if name in targets)}; identical clips, and "

@@ -69,11 +69,33 @@ def test_a_missing_split_is_taken_from_training(tmp_path):
     assert {splits[f"train{n}"] for n in range(5)} == {"train", "val"}
 
 
+def test_without_training_clips_there_is_no_training(tmp_path):
+    root = write_sounds(
+        tmp_path, [f"{top}/d/{top}{n}.wav" for top in ("val", "test") for n in "ab"]
+    )
+    with pytest.raises(LeanError, match="no clips in train; each split needs at least one"):
+        read(root)
+
+
 def test_trains_may_be_a_label_among_others(tmp_path):
     root = write_sounds(
         tmp_path, [f"{label}/{n}.wav" for label in ("train", "car") for n in range(4)]
     )
     assert read(root).vocabulary == ("car", "train")
+
+
+def test_a_folder_around_the_labels_is_named(tmp_path, capsys):
+    read(write_sounds(tmp_path, [f"ESC-50-master/{file}" for file in TREE]))
+    assert "all sounds are in 'ESC-50-master'; if that is no label" in capsys.readouterr().err
+
+
+def test_one_label_and_negatives_beside_notes(tmp_path, capsys):
+    root = write_sounds(
+        tmp_path, [f"{top}/{n}.wav" for top in ("dog", "silence") for n in range(6)]
+    )
+    write_table(root, "tape,place\n1,yard\n", "notes.csv")
+    assert read(root).vocabulary == ("dog",)
+    assert "nothing to learn" not in capsys.readouterr().err
 
 
 def test_only_sounds_count(tmp_path):

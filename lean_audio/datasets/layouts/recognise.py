@@ -54,7 +54,7 @@ def _read_tree(root: Path, sounds: Sounds, unused: str) -> Found:
             f"{root}: {counted(len(sounds.found), 'sound')}, but {lacking}; it needs {NEEDS}"
         )
     found = read_tree(root, sounds)
-    if unused and len(found.vocabulary) == 1:
+    if unused and len(found.vocabulary) == 1 and all(found.clips["labels"]):
         raise LeanError(f"{root}: one label, {found.vocabulary[0]!r}, and {unused}")
     return replace(found, remarks=(*found.remarks, unused)) if unused else found
 

@@ -30,8 +30,12 @@ def read_tree(root: Path, sounds: Sounds) -> Found:
     kind = "labelled by all folders above them" if several else "one label per folder"
     layout = f"in {counted(folders, 'folder')}, {kind}"
     odd = f"in a format that is not read: {counted(len(sounds.unreadable), 'file')} "
-    remarks = (f"{odd}({join_first(sounds.unreadable)})",) if sounds.unreadable else ()
-    return Found(clips, vocabulary_of(clips, str(root)), str(root), layout, remarks)
+    remarks = [f"{odd}({join_first(sounds.unreadable)})"] if sounds.unreadable else []
+    if (top := _wrapper(sounds.found)) and not splits:
+        remarks.append(
+            f"all sounds are in {top!r}; if that is no label, add it to datasets.folder.root"
+        )
+    return Found(clips, vocabulary_of(clips, str(root)), str(root), layout, tuple(remarks))
 
 
 def _splits(root: Path, files: list[str]) -> dict[str, str]:
@@ -48,6 +52,13 @@ def _splits(root: Path, files: list[str]) -> dict[str, str]:
             f"{join_first(map(repr, labels))} beside them like labels; put the labels into splits"
         )
     return {}  # a train may be one that whistles
+
+
+def _wrapper(files: list[str]) -> str:
+    """Return the one folder at the top that holds all the others; "" if there is none."""
+    tops = {PurePosixPath(file).parts[0] for file in files}
+    deep = all(file.count("/") > 1 for file in files)
+    return tops.pop() if deep and len(tops) == 1 else ""
 
 
 def _row(file: PurePosixPath, splits: dict[str, str]) -> dict[str, object]:
