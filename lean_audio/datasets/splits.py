@@ -19,8 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from lean_audio.datasets.names import SPLITS
 from lean_audio.errors import BadInputError, LeanError, counted
 
-# Groups of a label from which on it is in this split, whatever the hash says; in order of urgency
-MIN_GROUPS = {"eval": 3, "train": 3, "val": 5}
+MIN_GROUPS = 3  # a label that has as many is in eval and in train, whatever the hash says
 
 
 @dataclass
@@ -184,12 +183,13 @@ def _make_groups(
 
 
 class _Repair:
-    """Moves as few groups as possible so that no split lacks labels, and no label its splits.
+    """Moves as few groups as possible so that no split lacks labels, and no label eval or train.
 
-    A label of MIN_GROUPS["eval"] groups or more is in that split, and so on. What moves to train
-    has the highest place, what moves elsewhere the lowest of those in train; rare labels choose
-    first, and nothing moves twice. Clips that are added undo such a move only if their own place is
-    lower, or higher, still.
+    A label of fewer than MIN_GROUPS groups is left alone. What moves to train has the highest
+    place, what moves elsewhere the lowest of those in train; rare labels choose first, and nothing
+    moves twice. Clips that are added undo such a move only if their own place is lower, or higher,
+    still. Validation is not repaired by label: that would move more clips, and a threshold that
+    rests on one or two of them is worth little.
     """
 
     def __init__(self, groups: Collection[Group], targets: Collection[str]):
@@ -199,7 +199,7 @@ class _Repair:
 
     def run(self) -> None:
         for label in sorted(self.counts, key=lambda label: (self.counts[label], label)):
-            for split in MIN_GROUPS:
+            for split in ("eval", "train"):
                 if self._needs(label, split) and not self.held[label, split]:
                     self._move([group for group in self.groups if label in group.labels], split)
         for split in SPLITS:
@@ -207,7 +207,7 @@ class _Repair:
                 self._move([group for group in self.groups if group.labels], split, must=True)
 
     def _needs(self, label: str, split: str) -> bool:
-        return split in self.targets and self.counts[label] >= MIN_GROUPS[split]
+        return split != "val" and split in self.targets and self.counts[label] >= MIN_GROUPS
 
     def _labelled(self) -> Counter[str]:
         return Counter(group.split for group in self.groups if group.labels)

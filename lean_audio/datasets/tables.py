@@ -67,6 +67,8 @@ def _names(fields: list[str]) -> list[str]:
 
 def _rows(path: Entry, text: str, limit: int | None = None) -> list[tuple[int, list[str]]]:
     """Return line and fields of each row that is not empty."""
+    if "\0" in text:
+        raise LeanError(f"{path} is not a CSV in UTF-8; save it as one")
     if hint := _EXCEL_HINT.match(text):
         text = "\n" + text[hint.end() :]
     first = re.search(r"[^\r\n]*\S[^\r\n]*", text)

@@ -233,6 +233,13 @@ def test_esc_50_as_published(tmp_path):
         read(root, eval_folds=[6])
 
 
+def test_folds_with_decimals_are_folds(flat):
+    rows_ = [f"{n}.wav,{'cat' if n % 2 else 'dog'},{n // 2 + 1}.0\n" for n in range(6)]
+    write_table(flat, "file,label,fold\n" + "".join(rows_))
+    splits = column(read(flat, eval_folds=[3]), "split")
+    assert [clip for clip in splits if splits[clip] == "eval"] == ["4", "5"]
+
+
 def test_urbansound8k_as_published(tmp_path):
     names = {f"{n}-{n % 2}-0-0.wav": n % 5 + 1 for n in range(20)}
     root = write_sounds(tmp_path, [f"audio/fold{fold}/{name}" for name, fold in names.items()])
@@ -314,6 +321,10 @@ FAULTS = {  # what is changed -> what the sentence names
     "line break": (["cat/a\nb.wav"], None, ["'cat/a\\nb.wav'", "rename it"]),
     "bytes": (["c\udce9/0.wav"], None, ["'c\\udce9/0.wav'", "UTF-8; rename it"]),
     "comma": (["cats, dogs/0.wav"], None, ["'cats, dogs' has a comma"]),
+    "bar": (["cat|dog/0.wav"], None, ["'cat|dog' has '|', which separates labels"]),
+    "blank": ([" /0.wav", "dog/1.wav"], None, ["' /0.wav'", "no name that could be a label"]),
+    "only splits": (["train/0.wav", "test/1.wav"], None, ["'test', 'train' are splits", "label"]),
+    "no rows": (["0.wav"], "file,label\n", ["labels.csv has a header, but no rows"]),
     "only negatives": (["background/0.wav", "silence/1.wav"], None, ["no clip has a label"]),
     "few": (["cat/0.wav", "cat/1.wav"], None, ["2 groups of labelled clips", "train and val and"]),
     "no file": (["0.wav"], "file,label\n0.wav,a\nO1.wav,b\n", ["line 3: no file 'O1.wav'"]),

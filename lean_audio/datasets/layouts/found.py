@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from lean_audio.datasets.names import clean, label_fault
+from lean_audio.datasets.names import LABEL_SEPARATORS, clean, label_fault
 from lean_audio.errors import LeanError, join_first
 
 COLUMNS = ["clip", "file", "labels", "split", "group", "licence", "uploader"]
@@ -63,14 +63,14 @@ def vocabulary_of(clips: pd.DataFrame, where: str) -> tuple[str, ...]:
     labels = sorted({label for labels in clips["labels"] for label in labels})
     if not labels:
         raise LeanError(f"{where}: no clip has a label")
-    check_labels(labels, where)
+    check_labels(labels, where, LABEL_SEPARATORS)
     return tuple(labels)
 
 
-def check_labels(labels: Sequence[str], where: str) -> None:
+def check_labels(labels: Sequence[str], where: str, separators: str = ",") -> None:
     """Raise LeanError for a name that cannot be a label."""
     for label in labels:
-        if fault := label_fault(label):
+        if fault := label_fault(label, separators):
             raise LeanError(f"{where}: the label {label!r} {fault}")
 
 

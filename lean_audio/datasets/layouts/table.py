@@ -1,5 +1,6 @@
 """One table that lists files and their labels, such as ESC-50's and UrbanSound8K's."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,14 @@ import pandas as pd
 
 from lean_audio.datasets.layouts.found import Found, clip_table, vocabulary_of
 from lean_audio.datasets.licences import short_name
-from lean_audio.datasets.names import clean, column_name, split_labels, split_of, unique_labels
+from lean_audio.datasets.names import (
+    LABEL_SEPARATORS,
+    clean,
+    column_name,
+    split_labels,
+    split_of,
+    unique_labels,
+)
 from lean_audio.datasets.sounds import Sounds
 from lean_audio.datasets.tables import read_table
 from lean_audio.errors import LeanError, counted, join_first
@@ -20,7 +28,6 @@ FILE_COLUMNS = (
 LABEL_COLUMNS = ("labels", "label", "category", "categories", "class", "classes", "tags", "tag")
 GROUP_COLUMNS = ("group", "src_file", "fsid")  # of the recording: src_file ESC-50's, fsID US8K's
 LICENCE_COLUMNS = ("licence", "license")
-LABEL_SEPARATORS = ",;|"
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,8 @@ def _lacks(path: Path, table: pd.DataFrame, setting: str, value: str) -> str:
 
 
 def _check_labels(path: Path, table: pd.DataFrame, column: str) -> None:
+    if table.empty:
+        raise LeanError(f"{path} has a header, but no rows")
     if not table[column].any():
         raise LeanError(f"{path}: the column {column!r} is empty in all {len(table)} rows")
 
@@ -110,7 +119,7 @@ def _find_files(
     root: Path, path: Path, sounds: Sounds, table: pd.DataFrame, column: str
 ) -> list[str]:
     place = path.parent.relative_to(root).as_posix()
-    folds = _column(table, "fold")
+    folds = _column(table, "fold").map(_fold)
     return [
         _find_file(f"{path}, line {line}", _below(root, name), sounds, (place, ""), fold)
         for (line, name), fold in zip(table[column].items(), folds, strict=True)
@@ -156,13 +165,20 @@ def _splits_of_folds(path: Path, table: pd.DataFrame, eval_folds: Sequence[str])
         raise LeanError(f"{path} has a column split, so datasets.folder.eval_folds must be empty")
     if "fold" not in table:
         raise LeanError(_lacks(path, table, "datasets.folder.eval_folds needs the column", "fold"))
-    known = list(dict.fromkeys(table["fold"]))
+    folds = table["fold"].map(_fold)
+    known = sorted(set(folds))
+    eval_folds = [_fold(fold) for fold in eval_folds]
     if unknown := [fold for fold in eval_folds if fold not in known]:
         raise LeanError(
             f"{path}: datasets.folder.eval_folds: {unknown[0]!r} is not one of its folds: "
-            f"{join_first(sorted(known), 12)}"
+            f"{join_first(known, 12)}"
         )
-    return ["eval" if fold in eval_folds else "" for fold in table["fold"]]
+    return ["eval" if fold in eval_folds else "" for fold in folds]
+
+
+def _fold(text: str) -> str:
+    """Return a fold as people name it: a table with gaps may have 1.0 for 1."""
+    return re.sub(r"\.0+$", "", text)
 
 
 def _join_rows(path: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

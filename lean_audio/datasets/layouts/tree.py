@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 from lean_audio.datasets.layouts.found import Found, clip_table, vocabulary_of
-from lean_audio.datasets.names import is_negative, split_of, unique_labels
+from lean_audio.datasets.names import clean, is_negative, split_of, unique_labels
 from lean_audio.datasets.sounds import Sounds
 from lean_audio.errors import LeanError, counted, join_first
 
@@ -23,8 +23,10 @@ def read_tree(root: Path, sounds: Sounds) -> Found:
             "a clip without a label belongs in a folder named background"
         )
     splits = _splits(root, sounds.found)
-    rows = [_row(PurePosixPath(file), splits) for file in sounds.found]
-    clips = clip_table(rows)
+    clips = clip_table([_row(PurePosixPath(file), splits) for file in sounds.found])
+    if splits and not any(clips["labels"]):
+        names = join_first(map(repr, splits))
+        raise LeanError(f"{root}: {names} are splits; they need a folder per label in each")
     folders = len({PurePosixPath(file).parent for file in sounds.found})
     several = clips["labels"].map(len).max() > 1
     kind = "labelled by all folders above them" if several else "one label per folder"
@@ -65,6 +67,8 @@ def _row(file: PurePosixPath, splits: dict[str, str]) -> dict[str, object]:
     folders = file.parent.parts
     split = splits.get(folders[0], "")
     labels = folders[1:] if split else folders
+    if not all(map(clean, labels)):
+        raise LeanError(f"{str(file)!r}: a folder above it has no name that could be a label")
     negative = any(map(is_negative, labels))
     labels = () if negative else unique_labels(labels)
     return {"file": str(file), "labels": labels, "split": split}
