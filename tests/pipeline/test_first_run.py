@@ -84,6 +84,7 @@ def test_a_training_that_rounds_differently_is_reproduced(working):
 
 @pytest.mark.specialist
 def test_ctrl_c_in_a_training_is_one_line(working):
+    working.edit("params.yaml", "{epochs: 2,", "{epochs: 9999,")
     process = working.start(sys.executable, "-m", "stages.train", "--model", "plus", "--seed", "3")
     while not any(run.info.status == "RUNNING" for run in runs(local(working.root))):
         assert process.poll() is None
