@@ -13,7 +13,7 @@ LOG_INTERVAL_S = 60.0  # between the lines of a bar where the output is no termi
 _bars: "list[tqdm]" = []
 
 
-def bar_settings() -> dict[str, Any]:
+def _bar_settings() -> dict[str, Any]:
     """Return tqdm's settings: on a terminal a lively bar, elsewhere at most one line per minute."""
     if sys.stderr.isatty():
         return {"leave": False}
@@ -39,7 +39,7 @@ def progress(work: Iterable | None, title: str, total: int | None = None, **more
     """
     from tqdm import tqdm
 
-    _bars.append(tqdm(work, title, total, **bar_settings(), **more))
+    _bars.append(tqdm(work, title, total, **_bar_settings(), **more))
     return _bars[-1]
 
 

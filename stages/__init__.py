@@ -41,7 +41,7 @@ def run_stage(main: Callable[..., str | None]) -> None:
         print(f"{name:<28} {result} ({time.monotonic() - STARTED_S:.0f} s)", flush=True)
 
 
-def _interrupted(kind: type[BaseException], error: BaseException, trace: object) -> None:
+def _show_error(kind: type[BaseException], error: BaseException, trace: object) -> None:
     close_bars()
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted: run the same command again to go on", file=sys.stderr)
@@ -51,4 +51,4 @@ def _interrupted(kind: type[BaseException], error: BaseException, trace: object)
         sys.__excepthook__(kind, error, trace)  # pyright: ignore
 
 
-sys.excepthook = _interrupted  # Ctrl-C is no fault: one line instead of a traceback
+sys.excepthook = _show_error  # Ctrl-C is no fault: one line instead of a traceback

@@ -53,12 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (ranks[_group(item)], item.path.stem not in LONG))
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave a core to the worker that makes the finished clone, for which most others wait."""
-    if "PYTEST_XDIST_WORKER" in os.environ and _rank(item) == 1 and os.nice(0) == 0:
-        os.nice(5)
-
-
 def _fixtures(item: pytest.Item) -> set[str]:
     return set(getattr(item, "fixturenames", ()))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from lean_audio.config.datasets import Folder
 from lean_audio.config.params import load_params
-from lean_audio.config.schema import Folder
 from lean_audio.datasets.folder import read_own_sounds
 from lean_audio.datasets.layout import Dataset
 

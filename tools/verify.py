@@ -12,6 +12,7 @@ from git import InvalidGitRepositoryError, Repo
 from git.exc import BadName
 
 from lean_audio.config.params import Params, load_params
+from lean_audio.config.paths import TrainingPaths
 from lean_audio.errors import LeanError
 from lean_audio.files import read_json, sha256
 from lean_audio.metrics.evaluate import DIGITS
@@ -59,7 +60,7 @@ def compare(params: Params, revision: str) -> list[Comparison]:
     ]
 
 
-def _measured_here(training: Any) -> float | None:
+def _measured_here(training: TrainingPaths) -> float | None:
     """Return the mAP of the weights that are here."""
     metrics = training.record / "metrics.json"
     if not (training.weights.is_file() and metrics.is_file()):

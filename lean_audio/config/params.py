@@ -6,19 +6,20 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from lean_audio.config.datasets import Datasets
+from lean_audio.config.faults import first_fault, reason
 from lean_audio.config.paths import Paths
 from lean_audio.config.schema import (
     AttentionName,
     Cluster,
     Compute,
     DatasetName,
-    Datasets,
     Device,
     Embed,
     Evaluate,
@@ -141,9 +142,9 @@ class Params(Frozen):
             try:
                 recipe = Train.model_validate(recipe | own).model_dump()
             except ValidationError as error:
-                key = str(_first(error)["loc"][-1])
-                reason = _reason(error, Train)
-                raise ValueError(f"{place}.{key}: {own.get(key)!r}: {reason}") from None
+                key = str(first_fault(error)["loc"][-1])
+                why = reason(error, Train)
+                raise ValueError(f"{place}.{key}: {own.get(key)!r}: {why}") from None
         return Train.model_validate(recipe)
 
     def settings_sha256(self, name: str) -> str:
@@ -206,14 +207,14 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        fault, reason = _first(error), _reason(error, Params)
-        in_models = fault["loc"][:1] == ("models",) or reason.startswith(f"{MODELS_FILE}: ")
+        fault, why = first_fault(error), reason(error, Params)
+        in_models = fault["loc"][:1] == ("models",) or why.startswith(f"{MODELS_FILE}: ")
         file = path.with_name(MODELS_FILE) if in_models else path
         parts = [str(file), ".".join(str(part) for part in fault["loc"])]
         if fault["type"] != "missing" and not isinstance(fault["input"], dict):
             parts.append(repr(fault["input"]))
-        reason = reason.removeprefix(f"{MODELS_FILE}: ")
-        raise LeanError(": ".join(part for part in (*parts, reason) if part)) from None
+        why = why.removeprefix(f"{MODELS_FILE}: ")
+        raise LeanError(": ".join(part for part in (*parts, why) if part)) from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -226,31 +227,3 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise LeanError(f"{path} is not a mapping of settings")
     return content
-
-
-def _first(error: ValidationError) -> Any:
-    """Return the fault to report: a misspelt key before the one that it left missing."""
-    return min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-
-
-def _reason(error: ValidationError, section: type[Frozen]) -> str:
-    """Say what is wrong with the first fault; section: what was validated."""
-    fault = _first(error)
-    if fault["type"] == "extra_forbidden":
-        return "is not a setting" + _known_keys(section, fault["loc"])
-    return fault["msg"].removeprefix("Value error, ")
-
-
-def _known_keys(section: type[Frozen], place: tuple[str | int, ...]) -> str:
-    """Name the settings of the section that an unknown key stands in."""
-    inner: type[Frozen] | None = section
-    for part in place[:-1]:
-        if inner and part in inner.model_fields:  # else it is the name of a model
-            inner = _section_in(inner.model_fields[str(part)].annotation)
-    return f"; allowed are {', '.join(inner.model_fields)}" if inner else ""
-
-
-def _section_in(annotation: Any) -> type[Frozen] | None:
-    """Return the section that a field is or, as an optional one or a mapping, holds."""
-    kinds = (annotation, *get_args(annotation))
-    return next((k for k in kinds if isinstance(k, type) and issubclass(k, Frozen)), None)

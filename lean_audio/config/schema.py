@@ -1,7 +1,9 @@
-"""The sections of params.yaml and the models of models.yaml: what each setting may be."""
+"""The sections of params.yaml and the models of models.yaml: what each setting may be.
+
+The section `datasets` is in config.datasets.
+"""
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -23,93 +25,6 @@ class Frozen(BaseModel):
     """Immutable; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Dataset(Frozen):
-    """What every dataset has.
-
-    train: settings that replace those of the section `train` and of every model on this dataset.
-    """
-
-    train: dict[str, Any]
-
-
-class Demo(Dataset):
-    """The generated dataset: how many clips to synthesize."""
-
-    clips: Positive
-
-
-class SplitFractions(Frozen):
-    """Fractions of the clips that are split here; the rest is for training."""
-
-    val: Annotated[float, Field(gt=0, lt=1)]
-    eval: Annotated[float, Field(gt=0, lt=1)]
-
-    @model_validator(mode="after")
-    def leaves_clips_to_train(self) -> "SplitFractions":
-        if self.val + self.eval >= 1:
-            raise ValueError(f"val and eval ({self.val} + {self.eval}) leave nothing to train")
-        return self
-
-
-class Folder(Dataset):
-    """Your own sounds: the directory that holds them, and how they are read and split.
-
-    table: of files and labels, relative to root; *_column: its columns; group_pattern: regular
-    expression that finds the group in a file's path. Of these, what is empty is found. eval_folds:
-    values of the table's column fold; splits, split_seed: for clips without a split.
-    """
-
-    root: Path
-    table: str
-    file_column: str
-    label_column: str
-    group_column: str
-    group_pattern: str
-    eval_folds: tuple[str, ...]
-    splits: SplitFractions
-    split_seed: Seed
-
-    @field_validator("root")
-    @classmethod
-    def expand_home(cls, value: Path) -> Path:
-        return value.expanduser()
-
-    @field_validator("group_pattern")
-    @classmethod
-    def is_a_regular_expression(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"is not a regular expression: {error}") from None
-        return value
-
-    @field_validator("eval_folds", mode="before")
-    @classmethod
-    def are_numbers_or_names(cls, values: object) -> object:
-        if not isinstance(values, list | tuple):
-            raise ValueError("must be a list of folds, such as [5]")
-        return tuple(str(value) for value in values)
-
-
-class Fsd50k(Dataset):
-    """FSD50K: where its archives are downloaded from and which clips are used.
-
-    manifest: YAML file with the published files and counts; licences: empty for all.
-    """
-
-    base_url: str
-    manifest: Path
-    licences: tuple[Licence, ...]
-
-
-class Datasets(Frozen):
-    """One section per value of `dataset`."""
-
-    demo: Demo
-    folder: Folder
-    fsd50k: Fsd50k
 
 
 class Yamnet(Frozen):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from lean_audio.config.schema import Folder
+from lean_audio.config.datasets import Folder
 from lean_audio.datasets.checks import check_clips, sentences
 from lean_audio.datasets.layout import Dataset, check_splits, hash_clips, make_dataset
 from lean_audio.datasets.layouts.recognise import read_folder

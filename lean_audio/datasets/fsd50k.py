@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lean_audio.audio.split_zip import ArchiveRoot
-from lean_audio.config.schema import Fsd50k
+from lean_audio.config.datasets import Fsd50k
 from lean_audio.datasets.download import Downloader
 from lean_audio.datasets.layout import Dataset, check_splits, read_layout
 from lean_audio.datasets.manifest import Manifest, missing_bytes, read_manifest

@@ -1,6 +1,7 @@
 """The mAP that scores drawn at random are expected to reach."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,3 +25,8 @@ def chance_map(positives: Sequence[int], clips: int) -> float | None:
     """
     known = [chance_ap(count, clips) for count in positives if count > 0]
     return float(np.mean(known)) if known else None
+
+
+def chance_of_classes(rows: Sequence[Mapping[str, Any]], clips: int) -> float | None:
+    """Return `chance_map` of the rows of a table of classes, as stage evaluate writes it."""
+    return chance_map([int(row["positives"]) for row in rows], clips)

@@ -10,7 +10,7 @@ from lean_audio.config.schema import AttentionName
 from lean_audio.files import write_text
 from lean_audio.report import charts, charts_extra, paper
 from lean_audio.report.beyond import beyond
-from lean_audio.report.chance import chance_map
+from lean_audio.report.chance import chance_of_classes
 from lean_audio.report.chart_style import COLOURS, key
 from lean_audio.report.classes import (
     LIMIT,
@@ -126,7 +126,9 @@ def summarize(measured: Measured, headline: str) -> Record:
         "headline": headline,
         "baseline": baseline,
         "papers": papers,
-        "chance": _chance(measured, headline),
+        "chance": chance_of_classes(
+            measured.classes[headline], measured.metrics[headline]["clips"]
+        ),
         "leads": BASELINE in defined
         and headline in defined
         and measured.metrics[headline]["mAP"] - measured.metrics[BASELINE]["mAP"] > LEAD,
@@ -145,11 +147,6 @@ def summarize(measured: Measured, headline: str) -> Record:
             for name, history in measured.histories.items()
         ],
     }
-
-
-def _chance(measured: Measured, headline: str) -> float | None:
-    positives = [int(row["positives"]) for row in measured.classes[headline]]
-    return chance_map(positives, measured.metrics[headline]["clips"])
 
 
 def for_script(content: Record) -> Record:

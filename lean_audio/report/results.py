@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lean_audio.report import paper
 from lean_audio.report.beyond import PLUS, means
-from lean_audio.report.chance import chance_map
+from lean_audio.report.chance import chance_of_classes
 from lean_audio.report.device import read_device
 from lean_audio.report.inputs import CLASSES, PROVENANCE, read_record, read_table
 from lean_audio.report.models import Models
@@ -40,4 +40,4 @@ def chance_of(trainings: Trainings) -> float | None:
     if run is None or not (run.record / "tables" / "classes.csv").is_file():
         return None
     rows = read_table(run.record / "tables" / "classes.csv", CLASSES)
-    return chance_map([int(row["positives"]) for row in rows], run.facts["clips"])
+    return chance_of_classes(rows, run.facts["clips"])

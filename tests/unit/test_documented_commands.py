@@ -57,7 +57,7 @@ def test_every_block_has_a_language_and_every_mark_a_block(page):
 
 @each_block(*SHELL)
 def test_commands_of_a_block_exist(project, block):
-    """Of a block with a mark, the commands that are ours."""
+    """In a block with a mark, only our own commands are checked."""
     done = subprocess.run(["bash", "-n"], input=block.script, capture_output=True, text=True)
     assert not done.returncode, done.stderr
     assert block.commands

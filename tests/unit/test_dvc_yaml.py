@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from lean_audio.config.schema import Folder
+from lean_audio.config.datasets import Folder
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "lean_audio"
