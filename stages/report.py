@@ -14,7 +14,7 @@ def main() -> str:
         paths.metrics,
         paths.examples,
         paths.report,
-        params.attention,
+        params.shown,
         report_models(params),
         params.seed,
         params.evaluate.resamples,

@@ -44,7 +44,7 @@ def summary(params: Params) -> list[str]:
 
 def _shipped(params: Params) -> str:
     row = read_json(params.paths.metrics / "shipped.json")
-    file = f"{row['scheme']} of {params.quantized}, {row['bytes'] / 1e6:.2f} MB"
+    file = f"{row['scheme']} of {params.shown}, {row['bytes'] / 1e6:.2f} MB"
     return f"{params.paths.shipped}: {file}" + (f", mAP {row['mAP']:.4f}" if row["mAP"] else "")
 
 

@@ -8,6 +8,11 @@ SPLIT_FOLDERS = {"train": "dev/train", "val": "dev/val", "eval": "eval"}
 HEAD_WEIGHTS = "head.weights.h5"
 
 
+def settings_file(dataset: str) -> Path:
+    """Return the file of a dataset's own settings."""
+    return Path("datasets", dataset, "params.yaml")
+
+
 @dataclass(frozen=True)
 class TrainingPaths:
     """Files of one training: a model and a seed.
@@ -84,6 +89,15 @@ class Paths:
     @property
     def trainings(self) -> Path:
         return self.metrics / "trainings"
+
+    @property
+    def headline(self) -> Path:
+        """Copy of the headline model's head."""
+        return self.models / "headline"
+
+    @property
+    def headline_scores(self) -> Path:
+        return self.data / "headline.npy"
 
     @property
     def device(self) -> Path:
