@@ -8,6 +8,7 @@ from collections.abc import Callable
 from inspect import Parameter, signature
 from pathlib import Path
 
+from lean_audio.config.paths import check_links
 from lean_audio.errors import LeanError
 from lean_audio.screen import close_bars
 
@@ -34,6 +35,8 @@ def run_stage(main: Callable[..., str | None]) -> None:
         )
     arguments = vars(parser.parse_args())
     try:
+        if "DVC_STAGE" in os.environ:
+            check_links()
         result = main(**arguments)
     except LeanError as error:
         close_bars()

@@ -128,9 +128,14 @@ EXACT = {  # what is read through functions rather than as params.a.b
         *("attention", "headline", "variants", "seeds", "train", "datasets/${dataset}:train")
     },
     "demo/download": {"datasets/demo:clips"},
-    "sounds/download": {
-        f"datasets/${{name}}:{key}" for key in Folder.model_fields if key not in ("kind", "train")
-    },
+    **dict.fromkeys(
+        ("sounds/download", "real-sounds/download"),
+        {
+            f"datasets/${{name}}:{key}"
+            for key in Folder.model_fields
+            if key not in ("kind", "train")
+        },
+    ),
     "fsd50k/download": {f"datasets/fsd50k:{key}" for key in ("base_url", "licences", "manifest")},
 }
 
@@ -170,7 +175,7 @@ def test_every_script_is_a_stage():
 def test_outputs_of_datasets_live_apart():
     for name, stage in STAGES.items():
         dataset = name.split("/")[0] if "/" in name else "${dataset}"
-        dataset = "${name}" if dataset == "sounds" else dataset
+        dataset = "${name}" if dataset in ("sounds", "real-sounds") else dataset
         for out in [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]:
             path = out if isinstance(out, str) else next(iter(out))
             assert f"/{dataset}/" in f"{path}/"
