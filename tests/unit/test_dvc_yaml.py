@@ -116,6 +116,9 @@ def test_every_dependency_exists_and_is_named_once(name):
         )
 
 
+OWN_SOUNDS = {
+    f"datasets/${{name}}:{key}" for key in Folder.model_fields if key not in ("kind", "train")
+}
 EXACT = {  # what is read through functions rather than as params.a.b
     "train": {
         *("train", "datasets/${dataset}:train"),
@@ -128,14 +131,8 @@ EXACT = {  # what is read through functions rather than as params.a.b
         *("attention", "headline", "variants", "seeds", "train", "datasets/${dataset}:train")
     },
     "demo/download": {"datasets/demo:clips"},
-    **dict.fromkeys(
-        ("sounds/download", "real-sounds/download"),
-        {
-            f"datasets/${{name}}:{key}"
-            for key in Folder.model_fields
-            if key not in ("kind", "train")
-        },
-    ),
+    "sounds/download": OWN_SOUNDS,
+    "real-sounds/download": OWN_SOUNDS,
     "fsd50k/download": {f"datasets/fsd50k:{key}" for key in ("base_url", "licences", "manifest")},
 }
 
