@@ -10,7 +10,8 @@ from stages import run_stage
 
 
 def main(dataset: str) -> str:
-    datasets, paths = load_params().datasets, Paths(dataset)
+    params, paths = load_params(), Paths(dataset)
+    datasets = params.datasets
     line = ""
     if dataset == "fsd50k":
         download_archives(datasets.fsd50k, paths.raw)
@@ -20,7 +21,7 @@ def main(dataset: str) -> str:
         origin = f"{datasets.demo.clips} synthetic clips, generated locally"
         found = read_layout(paths.raw, name=dataset, origin=origin, synthetic=True)
     else:
-        found, line = read_own_sounds(datasets.folder)
+        found, line = read_own_sounds(datasets.folder, params.prepare)
     found.save(paths.clips)
     return line or f"{len(found.clips):,} clips, {len(found.vocabulary)} labels"
 

@@ -9,10 +9,11 @@ import soundfile
 
 from lean_audio.config.datasets import Folder
 from lean_audio.config.params import load_params
-from lean_audio.datasets.folder import read_own_sounds
+from lean_audio.datasets import folder
 from lean_audio.datasets.layout import Dataset
 
-SETTINGS = load_params(Path(__file__).parents[1] / "params.yaml").datasets.folder
+PARAMS = load_params(Path(__file__).parents[1] / "params.yaml")
+SETTINGS = PARAMS.datasets.folder
 
 
 def write_sounds(root: Path, files: Iterable[str]) -> Path:
@@ -29,6 +30,10 @@ def settings(root: Path, **changes) -> Folder:
     return Folder.model_validate(SETTINGS.model_dump() | {"root": root} | changes)
 
 
+def read_own_sounds(settings: Folder) -> tuple[Dataset, str]:
+    return folder.read_own_sounds(settings, PARAMS.prepare)
+
+
 def read(root: Path, **changes) -> Dataset:
     """Read one's own sounds with the settings of params.yaml, apart from `changes`."""
     return read_own_sounds(settings(root, **changes))[0]
@@ -42,3 +47,11 @@ def line(root: Path, **changes) -> str:
 def column(dataset: Dataset, name: str) -> dict[str, object]:
     """One column of the clips, by clip."""
     return dict(zip(dataset.clips["clip"], dataset.clips[name], strict=True))
+
+
+def write_noise(path: Path, length_s: float, seed: int, rate_hz: int = 16_000) -> Path:
+    """Write a recording of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).uniform(-0.5, 0.5, round(length_s * rate_hz))
+    soundfile.write(path, noise, rate_hz)
+    return path

@@ -134,7 +134,7 @@ def open_sound(source: Path | io.BytesIO) -> soundfile.SoundFile:
 
 
 def mix_down(channels: np.ndarray) -> np.ndarray:
-    """Return the mean of (frames, channels); raise BadClipError if it has no samples, or odd ones."""
+    """Return the mean of (frames, channels); raise BadClipError for no samples, or odd ones."""
     if not len(channels):
         raise BadClipError("empty: no samples")
     if not np.isfinite(channels).all():

@@ -4,9 +4,8 @@ import shutil
 import unicodedata
 
 import pytest
-from own_sounds import column, line, read, settings, write_sounds
+from own_sounds import column, line, read, read_own_sounds, settings, write_sounds
 
-from lean_audio.datasets.folder import read_own_sounds
 from lean_audio.datasets.layout import load_dataset, read_layout
 from lean_audio.datasets.tables import read_table
 from lean_audio.errors import LeanError
@@ -402,9 +401,9 @@ def test_folds_that_nobody_uses_are_named(flat, capsys):
     write_table(flat, rows(header=("file", "label", "fold")))
     read(flat)
     assert "warning: not used: fold of labels.csv" in capsys.readouterr().err
-    write_table(flat, rows().replace("split", "split,start_s"))
+    write_table(flat, rows().replace("split", "split,onset"))
     read(flat)
-    assert "warning: not used: start_s of labels.csv" in capsys.readouterr().err
+    assert "warning: not used: onset of labels.csv" in capsys.readouterr().err
     with pytest.raises(LeanError, match=r"has a column split, so .*eval_folds must be empty"):
         read(flat, eval_folds=[1])
 

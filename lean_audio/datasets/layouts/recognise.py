@@ -4,22 +4,33 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from lean_audio.datasets.layouts.annotated import (
+    LabelFiles,
+    find_label_files,
+    is_annotated,
+    read_annotated,
+)
 from lean_audio.datasets.layouts.found import Found
 from lean_audio.datasets.layouts.fsd50k import AUDIO_FOLDERS, TRUTH, read_fsd50k
 from lean_audio.datasets.layouts.table import Columns, read_listing
 from lean_audio.datasets.layouts.tree import read_tree
+from lean_audio.datasets.names import PARENTS_TABLES
 from lean_audio.datasets.sounds import Sounds, is_hidden, list_files
 from lean_audio.datasets.tables import SUFFIXES, read_header
 from lean_audio.errors import LeanError, counted, join_first
 
-NEEDS = "one folder per label, a table of files and labels, or FSD50K's layout (sounds/README.md)"
+NEEDS = (
+    "one folder per label, a table of files and labels, annotations beside recordings, or FSD50K's "
+    "layout (sounds/README.md)"
+)
 
 
 def read_folder(root: Path, table: str, columns: Columns, eval_folds: Sequence[str]) -> Found:
     """Read a directory of sounds in the layout that it has.
 
     A table that is named comes first, then FSD50K's layout, then a table that has the columns, then
-    folders. Raises LeanError, with the nearest fit, for a directory that has none.
+    annotations beside recordings, then folders. Raises LeanError, with the nearest fit, for a
+    directory that has none.
     """
     if not root.is_dir():
         raise LeanError(f"datasets.folder.root: {str(root)!r} is not a directory")
@@ -35,8 +46,13 @@ def read_folder(root: Path, table: str, columns: Columns, eval_folds: Sequence[s
     if any((root / folder).is_dir() for folder in AUDIO_FOLDERS.values()):
         return read_fsd50k(root)  # which says what is missing
     unused = _unused_table(root, columns)
-    _refuse_table_settings(root, columns, eval_folds, unused or "no table of files and labels")
-    return _read_tree(root, sounds, unused)
+    there = unused or "no table of files and labels"
+    if is_annotated(sounds, files := find_label_files(root, sounds)):
+        _refuse_table_settings(root, replace(columns, label=""), eval_folds, there)
+        return read_annotated(root, sounds, files, columns.label)
+    _refuse_table_settings(root, columns, eval_folds, there)
+    found = _read_tree(root, sounds, unused)
+    return replace(found, remarks=(*found.remarks, *_few_annotated(files)))
 
 
 def _read_tree(root: Path, sounds: Sounds, unused: str) -> Found:
@@ -59,6 +75,13 @@ def _read_tree(root: Path, sounds: Sounds, unused: str) -> Found:
     return replace(found, remarks=(*found.remarks, unused)) if unused else found
 
 
+def _few_annotated(files: LabelFiles) -> list[str]:
+    """Say that there are annotations, but so few that the folders count as labels."""
+    beside = [file for of in files.of_sound.values() for file in of]
+    found = f"{counted(len(beside), 'file')} ({join_first(beside)})"
+    return [f"not used, as most sounds have no annotations: {found}"] if beside else []
+
+
 def _tables(root: Path) -> list[list[Path]]:
     """Return the tables in a directory, and those in the directories in it."""
     inner = sorted(path for path in root.iterdir() if path.is_dir() and not is_hidden(path.name))
@@ -69,6 +92,7 @@ def _tables(root: Path) -> list[list[Path]]:
             for folder in folders
             for path in sorted(folder.iterdir())
             if path.suffix.lower() in SUFFIXES and not is_hidden(path.name)
+            if path.name not in PARENTS_TABLES
         ]
         for folders in places
     ]

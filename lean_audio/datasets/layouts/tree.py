@@ -1,5 +1,7 @@
 """One folder per label, at any depth: `Animal/Dog/x.wav` is labelled Animal and Dog."""
 
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from lean_audio.datasets.layouts.found import Found, clip_table, vocabulary_of
@@ -37,7 +39,10 @@ def read_tree(root: Path, sounds: Sounds) -> Found:
         remarks.append(
             f"all sounds are in {top!r}; if that is no label, add it to datasets.folder.root"
         )
-    return Found(clips, vocabulary_of(clips, str(root)), str(root), layout, tuple(remarks))
+    vocabulary = vocabulary_of(clips, str(root))
+    return Found(
+        clips, vocabulary, str(root), layout, tuple(remarks), parents=_parents(clips["labels"])
+    )
 
 
 def _splits(root: Path, files: list[str]) -> dict[str, str]:
@@ -54,6 +59,15 @@ def _splits(root: Path, files: list[str]) -> dict[str, str]:
             f"{join_first(map(repr, labels))} beside them like labels; put the labels into splits"
         )
     return {}  # a train may be one that whistles
+
+
+def _parents(rows: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:
+    """Return the folders directly above each folder."""
+    parents: dict[str, dict[str, None]] = {}
+    for labels in rows:
+        for parent, child in pairwise(labels):
+            parents.setdefault(child, {})[parent] = None
+    return {child: [*above] for child, above in parents.items()}
 
 
 def _wrapper(files: list[str]) -> str:
