@@ -118,7 +118,10 @@ EXACT = {  # what is read through functions rather than as params.a.b
     "quantize": {"prepare.hop_s.eval", "prepare.resampler", "prepare.tail", "quantize"},
     "report": {"variants", "train", "datasets.${dataset}.train", "seeds", "attention"},
     "demo/download": {"datasets.demo.clips"},
-    "folder/download": {f"datasets.folder.{key}" for key in Folder.model_fields if key != "train"},
+    "folder/download": {
+        *(f"datasets.folder.{key}" for key in Folder.model_fields if key != "train"),
+        *("prepare.hop_s", "prepare.tail"),
+    },
     "fsd50k/download": {
         *("datasets.fsd50k.base_url", "datasets.fsd50k.licences", "datasets.fsd50k.manifest")
     },
