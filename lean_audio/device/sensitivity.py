@@ -52,7 +52,7 @@ def probe(
         return {}, pd.DataFrame()
     groups = groups_of(model.read_bytes())
     alone = [BASE | {group: kind} for kind in max_changes for group in groups]
-    reference, base, *scored = score_mixes(pool, model, [{}, BASE, *alone], clips, "probe groups")
+    reference, base, *coarser = score_mixes(pool, model, [{}, BASE, *alone], clips, "probe groups")
 
     def change_of(mix: Mix, title: str) -> float:
         (scored,) = score_mixes(pool, model, [mix], clips, title)
@@ -60,7 +60,7 @@ def probe(
 
     mixes, tables, targets = {}, [], clips.targets()
     for kind, max_change in max_changes.items():
-        of_kind, scored = scored[: len(groups)], scored[len(groups) :]
+        of_kind, coarser = coarser[: len(groups)], coarser[len(groups) :]
         table = _sensitivity(kind, groups, targets, reference.scores, base, of_kind)
         limit = change(reference.scores, base.scores) + max_change
         mixes[kind], table = _combined(table, kind, limit, change_of)
