@@ -8,18 +8,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from lean_audio.audio.decode import (
-    ENCODER_PADDING_FRAMES,
-    SAMPLE_RATE_HZ,
-    UNKNOWN_FRAMES,
-    BadClipError,
-    Quality,
-    faults_explained,
-    mix_down,
-    open_sound,
-    refuse_length,
-    to_int16,
-)
+from lean_audio.audio.channels import mix_down
+from lean_audio.audio.decode import SAMPLE_RATE_HZ, Quality, refuse_length, to_int16
+from lean_audio.audio.faults import BadClipError, faults_explained
+from lean_audio.audio.opening import ENCODER_PADDING_FRAMES, UNKNOWN_FRAMES, open_sound
 
 SPARE_S = 0.01  # read beyond a part, so that resampling does not end a sample too early
 
@@ -75,6 +67,8 @@ class Recordings:
             channels = file.read(frames, dtype="float32", always_2d=True)  # (frames, channels)
         if len(channels) < last - first - ENCODER_PADDING_FRAMES:
             raise BadClipError(f"truncated: {len(channels)} of {last - first} frames")
+        if not len(channels):
+            raise BadClipError("empty: no samples")
         waveform = mix_down(channels)
         if rate_hz != SAMPLE_RATE_HZ:
             waveform = soxr.resample(waveform, rate_hz, SAMPLE_RATE_HZ, quality=self.resampler)

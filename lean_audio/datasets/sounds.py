@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from lean_audio.audio.decode import SUFFIXES, UNREADABLE_SUFFIXES
+from lean_audio.audio.containers import SUFFIXES, UNREADABLE_SUFFIXES
 from lean_audio.datasets.names import clean, is_text
 from lean_audio.errors import LeanError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lean_audio.audio.decode import BadClipError, Quality, read_clip
+from lean_audio.audio.decode import Quality, read_clip
+from lean_audio.audio.faults import BadClipError, DiskError
 from lean_audio.audio.parts import Recordings
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.config.schema import Prepare

@@ -7,7 +7,8 @@ import soundfile
 from own_sounds import PREPARE, column, line, read, write_noise, write_sounds
 
 from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
-from lean_audio.audio.decode import BadClipError, read_clip
+from lean_audio.audio.decode import read_clip
+from lean_audio.audio.faults import BadClipError
 from lean_audio.audio.parts import Recordings, count_samples
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.datasets.layout import load_dataset

@@ -12,7 +12,8 @@ import pytest
 import soundfile
 from fsd50k import has_zip, pack
 
-from lean_audio.audio.decode import BadClipError, read_clip
+from lean_audio.audio.decode import read_clip
+from lean_audio.audio.faults import BadClipError
 from lean_audio.audio.split_zip import ArchiveRoot, Piece, Pieces, crc32, open_archive, read_entry
 from lean_audio.errors import LeanError
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from lean_audio.audio.decode import BadClipError, read_clip, to_float, to_int16
+from lean_audio.audio.decode import read_clip, to_float, to_int16
+from lean_audio.audio.faults import BadClipError
 
 
 def tone(rate_hz: int, frequency_hz: float = 440.0, seconds: float = 1.0) -> np.ndarray:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lean_audio.audio.decode import SAMPLE_RATE_HZ, BadClipError
+from lean_audio.audio.decode import SAMPLE_RATE_HZ
+from lean_audio.audio.faults import BadClipError
 from lean_audio.audio.parts import count_samples
 from lean_audio.datasets.layouts.label_files import Annotation, check_order, seconds
 from lean_audio.datasets.names import seconds_text

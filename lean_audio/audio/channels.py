@@ -1,0 +1,67 @@
+"""From channels to mono: the mean, or one channel."""
+
+import numpy as np
+
+from lean_audio.audio.faults import BadClipError, Note
+
+SILENT_DBFS = -70.0  # root mean square; below it there is nothing to call
+SILENT_RMS = 10 ** (SILENT_DBFS / 20)
+MAX_MIX_LOSS_DB = 20.0
+MAX_PEAK = 16.0  # full scale is 1; recordings exceed it by a few decibels at most
+
+
+def ignore(_: str) -> None:
+    """Take a remark and do nothing with it."""
+
+
+def mix_down(
+    channels: np.ndarray, channel: int | None = None, note: Note = ignore
+) -> np.ndarray:
+    """Return mono samples: one channel, or the mean of all.
+
+    Where the channels cancel out, so that their mean is more than MAX_MIX_LOSS_DB below the
+    loudest, that one is returned.
+
+    Parameters
+    ----------
+    channels
+        (frames, channels) float32.
+    channel
+        Number of the one to return, from 1; None for the mean.
+    note
+        Receives a remark if the channels cancel out.
+
+    Raises
+    ------
+    BadClipError
+        If there is no such channel, or a sample is NaN, infinite or far beyond full scale.
+    """
+    if channel is not None:
+        if channel > channels.shape[1]:
+            raise BadClipError(f"has {channels.shape[1]} channels, so no channel {channel}")
+        channels = channels[:, channel - 1 : channel]
+    _check_range(channels)
+    mono = channels.mean(axis=1)
+    if channels.shape[1] > 1:
+        powers = np.square(channels).mean(axis=0, dtype=np.float64)
+        loudest = int(powers.argmax())
+        least = powers[loudest] / 10 ** (MAX_MIX_LOSS_DB / 10)
+        if powers[loudest] > SILENT_RMS**2 and np.square(mono).mean(dtype=np.float64) < least:
+            note("its channels cancel out; the loudest is used")
+            return channels[:, loudest].copy()
+    return mono
+
+
+def _check_range(channels: np.ndarray) -> None:
+    peak = max(channels.max(), -channels.min()) if channels.size else 0.0
+    if not np.isfinite(peak):
+        raise BadClipError("contains samples that are NaN or infinite")
+    if peak > MAX_PEAK:
+        raise BadClipError(
+            f"samples reach {peak:,.0f}, but full scale is 1: divide them, for example by 32768"
+        )
+
+
+def is_silent(waveform: np.ndarray) -> bool:
+    """Return whether sound is below SILENT_DBFS. waveform: (n,) float32; its mean is left out."""
+    return bool(waveform.std() < SILENT_RMS)
