@@ -62,6 +62,9 @@ def say(line: str) -> None:
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Discard what native libraries print to the process's standard error."""
+    if sys.stderr is None:  # the descriptor is closed, or belongs to another file
+        yield
+        return
     sys.stderr.flush()
     saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,29 +1,40 @@
 """Tag sounds with one shipped .tflite: complete clips, or a stream as it arrives.
 
-Needs only the file: labels, thresholds and chunking settings are inside it.
+Needs only the file: labels, thresholds and chunking settings are inside it. `spans` scores an
+array, `file_spans` a file and `stream` blocks of samples; `summarize` makes a clip's scores of any.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from lean_audio.audio.channels import is_silent
 from lean_audio.audio.chunking import CHUNK_SAMPLES, chunk_views
-from lean_audio.audio.decode import SAMPLE_RATE_HZ, read_clip, to_float
+from lean_audio.audio.decode import SAMPLE_RATE_HZ, read_blocks, to_float
+from lean_audio.audio.faults import Note, check_regular
 from lean_audio.errors import LeanError
 from lean_audio.tflite.card import read_card
 from lean_audio.tflite.runtime import Runtime
 
+Aggregate = Literal["mean", "max"]
+
 
 @dataclass(frozen=True)
 class Span:
-    """One chunk's scores. start_s, end_s: in the clip; scores: (classes,) float32."""
+    """Scores of one chunk, or of a clip.
+
+    start_s, end_s: in the clip; scores: (classes,) float32; silent: below SILENT_DBFS, so that no
+    label should be called whatever the scores are.
+    """
 
     start_s: float
     end_s: float
     scores: np.ndarray
+    silent: bool = False
 
 
 class Tagger:
@@ -46,13 +57,19 @@ class Tagger:
     Raises
     ------
     LeanError
-        If the file does not exist, has no labels and card, or does not run here.
+        If the file does not exist, is cut or damaged, has no labels and card or wrong ones, or does
+        not run here.
     """
 
     def __init__(self, path: Path | str, threads: int = 1):
         self.path = Path(path)
         self.labels, self.card = read_card(self.path)
         self._runtime = Runtime(self.path, threads, name=str(path))
+        if self._runtime.outputs != len(self.labels):
+            raise LeanError(
+                f"{path}: labels.txt has {len(self.labels)} labels for the model's "
+                f"{self._runtime.outputs} outputs; each output needs one"
+            )
 
     @cached_property
     def thresholds(self) -> np.ndarray:
@@ -63,30 +80,54 @@ class Tagger:
     def hop_samples(self) -> int:
         return round(self.card["hop_s"] * SAMPLE_RATE_HZ)
 
-    def predict(self, path: Path | str) -> dict[str, float]:
-        """Score a sound file of any format, rate and number of channels.
+    def predict(
+        self, path: Path | str, *, channel: int | None = None, aggregate: Aggregate = "mean"
+    ) -> dict[str, float]:
+        """Score a sound file of any length, format, rate and number of channels.
 
         Parameters
         ----------
         path
             The file.
+        channel
+            Number of the only channel to score, from 1; None for the mean of all.
+        aggregate
+            How the scores of a clip's chunks become the clip's.
 
         Returns
         -------
         dict
-            Label -> score of the clip, the mean of its chunks' scores; the highest first.
+            Label -> score of the clip; the highest first. All 0 for a silent clip.
 
         Raises
         ------
         BadClipError
-            If the file is damaged or empty.
-        LeanError
-            If it does not exist.
+            If there is no such file, or it is damaged or empty.
+        DiskError
+            If the disk cannot read it.
         """
-        samples = read_clip(Path(path), self.card["resampler"])
-        scores = clip_scores(list(self.spans(samples))).tolist()
+        clip = summarize(self.file_spans(path, channel=channel), aggregate)
+        scores = (clip.scores * (not clip.silent)).tolist()
         ranked = sorted(zip(self.labels, scores, strict=True), key=lambda pair: -pair[1])
         return dict(ranked)
+
+    def file_spans(
+        self, path: Path | str, *, channel: int | None = None, note: Note | None = None
+    ) -> Iterator[Span]:
+        """Score each chunk of a sound file, in memory that does not grow with its length.
+
+        channel: number of the only one to score, from 1; None for the mean of all. note: receives
+        remarks on the sound; with it, a sound that is cut or damaged is scored up to there.
+        Raises as predict.
+        """
+        return self.stream(self.file_blocks(path, channel=channel, note=note))
+
+    def file_blocks(
+        self, path: Path | str, *, channel: int | None = None, note: Note | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yield the samples that file_spans scores, (n,) int16 at 16 kHz each."""
+        check_regular(Path(path))
+        return read_blocks(Path(path), self.card["resampler"], channel=channel, note=note)
 
     def spans(self, samples: np.ndarray) -> Iterator[Span]:
         """Score each chunk of a clip.
@@ -118,11 +159,49 @@ class Tagger:
             yield self._score(held, start)
 
     def _score(self, view: np.ndarray, start: int) -> Span:
-        scores = self._runtime(to_float(np.resize(view, CHUNK_SAMPLES)))
-        return Span(start / SAMPLE_RATE_HZ, (start + len(view)) / SAMPLE_RATE_HZ, scores)
+        waveform = to_float(view)
+        scores = self._runtime(np.resize(waveform, CHUNK_SAMPLES))
+        end_s = (start + len(view)) / SAMPLE_RATE_HZ
+        return Span(start / SAMPLE_RATE_HZ, end_s, scores, is_silent(waveform))
 
 
-def clip_scores(spans: list[Span]) -> np.ndarray:
+class Summary:
+    """The scores of one clip, from those of its chunks as they come.
+
+    aggregate: "mean" (paper, IV), as the thresholds and metrics take it, or "max".
+    """
+
+    def __init__(self, aggregate: Aggregate = "mean"):
+        self.aggregate = aggregate
+        self.chunks = 0
+        self._scores: np.ndarray | None = None
+        self._end_s, self._silent = 0.0, True
+
+    def add(self, span: Span) -> None:
+        """Count one chunk in."""
+        scores = span.scores.astype(np.float64)
+        if self._scores is not None:
+            combine = np.add if self.aggregate == "mean" else np.maximum
+            scores = combine(self._scores, scores)
+        self._scores, self.chunks = scores, self.chunks + 1
+        self._end_s, self._silent = span.end_s, self._silent and span.silent
+
+    def clip(self) -> Span:
+        """Return the clip, silent if all its chunks are. Raises LeanError if there were none."""
+        if self._scores is None:
+            raise LeanError("no samples, so there is nothing to score")
+        scores = self._scores / self.chunks if self.aggregate == "mean" else self._scores
+        return Span(0.0, self._end_s, scores.astype(np.float32), self._silent)
+
+
+def summarize(spans: Iterable[Span], aggregate: Aggregate = "mean") -> Span:
+    """Return a clip's scores from those of its chunks."""
+    summary = Summary(aggregate)
+    for span in spans:
+        summary.add(span)
+    return summary.clip()
+
+
+def clip_scores(spans: Iterable[Span]) -> np.ndarray:
     """Average the scores of a clip's chunks (paper, IV): (classes,) float32."""
-    scores = np.array([span.scores for span in spans])
-    return scores.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return summarize(spans).scores

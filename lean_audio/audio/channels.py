@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lean_audio.audio.faults import BadClipError, Note
+from lean_audio.audio.faults import BadClipError, Note, ignore
 
 SILENT_DBFS = -70.0  # root mean square; below it there is nothing to call
 SILENT_RMS = 10 ** (SILENT_DBFS / 20)
@@ -10,13 +10,7 @@ MAX_MIX_LOSS_DB = 20.0
 MAX_PEAK = 16.0  # full scale is 1; recordings exceed it by a few decibels at most
 
 
-def ignore(_: str) -> None:
-    """Take a remark and do nothing with it."""
-
-
-def mix_down(
-    channels: np.ndarray, channel: int | None = None, note: Note = ignore
-) -> np.ndarray:
+def mix_down(channels: np.ndarray, channel: int | None = None, note: Note = ignore) -> np.ndarray:
     """Return mono samples: one channel, or the mean of all.
 
     Where the channels cancel out, so that their mean is more than MAX_MIX_LOSS_DB below the
@@ -42,7 +36,7 @@ def mix_down(
         channels = channels[:, channel - 1 : channel]
     _check_range(channels)
     mono = channels.mean(axis=1)
-    if channels.shape[1] > 1:
+    if channels.shape[1] > 1 and len(channels):
         powers = np.square(channels).mean(axis=0, dtype=np.float64)
         loudest = int(powers.argmax())
         least = powers[loudest] / 10 ** (MAX_MIX_LOSS_DB / 10)

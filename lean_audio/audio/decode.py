@@ -10,9 +10,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from lean_audio.audio.channels import ignore, mix_down
+from lean_audio.audio.channels import mix_down
 from lean_audio.audio.containers import states_length
-from lean_audio.audio.faults import BadClipError, Note, faults_explained
+from lean_audio.audio.faults import BadClipError, Note, faults_explained, ignore
 from lean_audio.audio.opening import (
     ENCODER_PADDING_FRAMES,
     UNKNOWN_FRAMES,

@@ -24,6 +24,10 @@ _KINDS = {
 }
 
 
+def ignore(_: str) -> None:
+    """Take a remark and do nothing with it."""
+
+
 class BadClipError(Exception):
     """One clip cannot be used; the run sets it aside and continues."""
 

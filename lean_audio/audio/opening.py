@@ -10,7 +10,13 @@ import numpy as np
 import soundfile
 
 from lean_audio.audio import containers
-from lean_audio.audio.faults import BadClipError, Note
+from lean_audio.audio.faults import (
+    BadClipError,
+    Note,
+    check_regular,
+    faults_explained,
+    ignore,
+)
 from lean_audio.audio.repair import unfinished_wav
 from lean_audio.screen import quiet_stderr
 
@@ -47,8 +53,10 @@ def open_sound(
     Raises
     ------
     BadClipError
-        If the sound states an odd rate or, without `note`, if it is cut.
+        If it is no regular file, states an odd rate or, without `note`, is cut.
     """
+    if isinstance(source, Path) and source.exists():  # a pipe would be waited for
+        check_regular(source)
     with quiet_stderr():  # mpg123 complains without naming the file
         file = opener(_for_libsndfile(source))
         if not file.frames and note and isinstance(source, Path) and file.format == "WAV":
@@ -69,6 +77,12 @@ def open_sound(
         file.close()
         raise
     return file
+
+
+def count_channels(path: Path) -> int:
+    """Return a sound file's number of channels. Raises BadClipError as read_clip does."""
+    with faults_explained(path), open_sound(path, ignore) as file:
+        return file.channels
 
 
 def read_frames(file: soundfile.SoundFile, note: Note | None) -> Iterator[np.ndarray]:

@@ -1,22 +1,25 @@
 """The command `lean-audio`: tag sounds with a shipped .tflite, without TensorFlow."""
 
 import argparse
+import codecs
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
-from lean_audio.audio.decode import SUFFIXES, BadClipError, read_clip
-from lean_audio.cli.output import WRITERS, Result, Rows, print_card
-from lean_audio.cli.pcm import ENCODINGS, read_pcm
+from lean_audio.cli.inputs import STDIN
+from lean_audio.cli.output import WRITERS, print_card
+from lean_audio.cli.pcm import ENCODINGS
+from lean_audio.cli.predict import predict
 from lean_audio.errors import LeanError, join_first
-from lean_audio.tagger import Span, Tagger, clip_scores
+from lean_audio.tagger import Tagger
+from lean_audio.tflite.card import verify_checksum
 
 MODEL_VARIABLE = "LEAN_AUDIO_MODEL"
-STDIN = "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: all files were tagged; 1: some could not be; 2: none could be, or the arguments are wrong;
     130: interrupted.
     """
+    codecs.register_error("lean_audio", _any_name)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")  # a file name may be any bytes
+            stream.reconfigure(errors="lean_audio")
     chosen = _parser().parse_args(arguments)
     try:
         code = chosen.run(chosen)
@@ -46,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _any_name(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode what the terminal's encoding lacks: a file name may be any bytes."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
 def _flush_stdout() -> None:
     """Flush stdout, or discard what cannot be written: Python would try again, and complain."""
     try:
@@ -56,82 +68,15 @@ def _flush_stdout() -> None:
         os.close(nothing)
 
 
-def predict(chosen: argparse.Namespace) -> int:
+def run_predict(chosen: argparse.Namespace) -> int:
     """Tag files, directories or standard input; return the exit code."""
-    tagger = Tagger(find_model(chosen.model))
-    rows = Rows(tagger, chosen.top, chosen.threshold)
-    writer = WRITERS[chosen.format](rows, chosen.timeline)
-    if chosen.inputs == [STDIN]:
-        return _predict_stream(tagger, writer, chosen)
-    files = list(find_files(chosen.inputs))
-    pictures = plot_targets(chosen.plot, files)
-    failed = 0
-    for file in files:
-        try:
-            samples = read_clip(file, tagger.card["resampler"])
-        except BadClipError as error:
-            print(f"error: {file}: {error}", file=sys.stderr)
-            failed += 1
-            continue
-        spans = list(tagger.spans(samples))
-        writer.clip(Result(str(file), spans, clip_scores(spans)))
-        if file in pictures:
-            from lean_audio.cli.plot import save_timeline
-
-            save_timeline(pictures[file], samples, spans, tagger.labels, title=file.name)
-    return 0 if not failed else 1 if failed < len(files) else 2
-
-
-def _predict_stream(tagger: Tagger, writer, chosen: argparse.Namespace) -> int:
-    """Print each chunk once it is complete; memory does not grow with the length of the stream."""
-    if chosen.plot:
-        raise LeanError("-: --plot is for files, not for standard input")
-    if sys.stdin is None:
-        raise LeanError("-: standard input is closed")
-    if not chosen.rate:
-        raise LeanError("-: raw samples on standard input need --rate, in Hz, for example 16000")
-    blocks = read_pcm(
-        sys.stdin.buffer,
-        rate_hz=chosen.rate,
-        channels=chosen.channels,
-        encoding=chosen.encoding,
-        resampler=tagger.card["resampler"],
-        block_s=tagger.card["hop_s"],
-    )
-    total, count = np.zeros(len(tagger.labels)), 0
-    last: Span | None = None
-    for span in tagger.stream(blocks):
-        writer.span(STDIN, span)
-        total, count, last = total + span.scores, count + 1, span
-    if last is None:
-        raise LeanError("-: no samples on standard input")
-    if not chosen.timeline:
-        mean = (total / count).astype(np.float32)
-        writer.clip(Result(STDIN, [Span(0.0, last.end_s, mean)], mean))
-    return 0
-
-
-def plot_targets(target: Path | None, files: Sequence[Path]) -> dict[Path, Path]:
-    """Map each file to its picture: `target` itself, or <file>.png in the directory `target`.
-
-    Raises LeanError if several files would share one picture.
-    """
-    if not target:
-        return {}
-    if len(files) == 1 and target.suffix and not target.is_dir():
-        return {files[0]: target}
-    if target.suffix and not target.is_dir():
-        raise LeanError(f"--plot {target}: there are {len(files)} files; name a directory instead")
-    pictures = {file: target / f"{file.name}.png" for file in files}
-    if len(set(pictures.values())) < len(pictures):
-        raise LeanError(f"--plot {target}: some files have the same name; plot them one by one")
-    return pictures
+    return predict(Tagger(find_model(chosen.model)), chosen)
 
 
 def info(chosen: argparse.Namespace) -> int:
     """Print what is inside a model file; return the exit code."""
     tagger = Tagger(find_model(chosen.model_file))
-    print_card(tagger.path, tagger.labels, tagger.card)
+    print_card(tagger.path, tagger.labels, tagger.card, verify_checksum(tagger.path))
     return 0
 
 
@@ -150,32 +95,25 @@ def find_model(named: Path | None) -> Path:
     return found[0]
 
 
-def find_files(inputs: Sequence[str]) -> Iterator[Path]:
-    """Yield the files named, and the sound files of each directory named, sorted.
-
-    Raises LeanError for a directory without sound files.
-    """
-    for name in inputs:
-        if name == STDIN:
-            raise LeanError("-: standard input cannot be mixed with files")
-        path = Path(name)
-        if not path.is_dir():
-            yield path
-            continue
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-        if not found:
-            raise LeanError(
-                f"{path}: no sound in this directory ({join_first(sorted(SUFFIXES), 40)})"
-            )
-        yield from found
+def _version() -> str:
+    try:
+        return version("lean-audio")
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lean-audio", description="Tag sounds with a LEAN model.")
+    parser.add_argument("--version", action="version", version=f"lean-audio {_version()}")
     commands = parser.add_subparsers(required=True, metavar="predict|info")
     tag = commands.add_parser("predict", help="print the labels of sounds")
-    tag.set_defaults(run=predict)
-    tag.add_argument("inputs", nargs="+", metavar="FILE|DIR|-", help="-: raw samples on stdin")
+    tag.set_defaults(run=run_predict)
+    tag.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="FILE|DIR|-",
+        help=f"{STDIN}: standard input, raw samples (--rate) or a sound file",
+    )
     tag.add_argument("--model", type=Path, help="a .tflite file; default: the one in models/")
     tag.add_argument("--top", type=_top, metavar="N|all", help="labels to print; default 5")
     tag.add_argument(
@@ -188,6 +126,19 @@ def _parser() -> argparse.ArgumentParser:
         "--timeline",
         action="store_true",
         help="one row per chunk instead of one per clip",
+    )
+    tag.add_argument(
+        "--aggregate",
+        choices=("mean", "max"),
+        default="mean",
+        help="of the chunks' scores, which makes the clip's; default mean, as it was measured",
+    )
+    tag.add_argument(
+        "--channel",
+        type=_channel,
+        default="mix",
+        metavar="mix|split|N",
+        help="the mean of the channels (default), each on its own, or only channel N",
     )
     tag.add_argument("--plot", type=Path, metavar="PNG|DIR", help="draw the timeline")
     tag.add_argument("--format", choices=sorted(WRITERS), default="table")
@@ -219,6 +170,14 @@ def _at_most(limit: int) -> Callable[[str], int]:
 
 def _top(text: str) -> int | None:
     return sys.maxsize if text == "all" else _positive(text)
+
+
+def _channel(text: str) -> str | int:
+    if text in ("mix", "split"):
+        return text
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not mix, split or a channel's number from 1")
+    return int(text)
 
 
 def _threshold(text: str) -> str | float:

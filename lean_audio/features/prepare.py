@@ -1,6 +1,7 @@
 """Stage prepare: decode every clip once, index its chunks, set unusable clips aside."""
 
 import hashlib
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from lean_audio.audio.parts import Recordings
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.config.schema import Prepare
 from lean_audio.datasets.layout import SPLITS, Dataset, Root, check_splits
-from lean_audio.errors import BadInputError
+from lean_audio.errors import BadInputError, LeanError
 from lean_audio.features.chunks import DATA_FILE, index_chunks, save_tables, shard_path
 from lean_audio.features.fingerprint import data_sha256
 from lean_audio.files import atomic_file, resumable_folder, write_csv, write_json
@@ -115,6 +116,11 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
                 offset += len(samples)
             except BadClipError as error:
                 row |= {"samples": 0, "reason": str(error)}
+            except DiskError as error:
+                raise LeanError(
+                    f"on {socket.gethostname()}, {error}; every host needs the sounds under the "
+                    "same path (docs/cluster.md)"
+                ) from None
             rows.append(row)
     return rows
 

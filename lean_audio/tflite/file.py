@@ -4,6 +4,7 @@ The flatbuffer holds a ModelMetadata under TFLITE_METADATA (labels, input format
 and Android Studio read. The files that it names follow the flatbuffer as a zip archive.
 """
 
+import hashlib
 import io
 import zipfile
 
@@ -12,6 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 
 from lean_audio.screen import quiet_stderr
+from lean_audio.tflite.card import CHECKSUM_FILE
 
 LABELS_FILE = "labels.txt"
 METADATA_NAME = b"TFLITE_METADATA"
@@ -167,7 +169,8 @@ def _metadata(name: str, description: str, sample_rate_hz: int, files: list[str]
 
 def _with_archive(content: bytes, files: dict[str, str]) -> bytes:
     packed = io.BytesIO(content)
+    checksum = {CHECKSUM_FILE: hashlib.sha256(content).hexdigest() + "\n"}
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
+        for name, text in (files | checksum).items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), text)
     return packed.getvalue()
