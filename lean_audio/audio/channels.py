@@ -28,13 +28,14 @@ def mix_down(channels: np.ndarray, channel: int | None = None, note: Note = igno
     Raises
     ------
     BadClipError
-        If there is no such channel, or a sample is NaN, infinite or far beyond full scale.
+        If there is no such channel, or a sample is NaN or infinite.
     """
     if channel is not None:
         if channel > channels.shape[1]:
             raise BadClipError(f"has {channels.shape[1]} channels, so no channel {channel}")
         channels = channels[:, channel - 1 : channel]
-    _check_range(channels)
+    if not np.isfinite(channels).all():
+        raise BadClipError("contains samples that are NaN or infinite")
     mono = channels.mean(axis=1)
     if channels.shape[1] > 1 and len(channels):
         powers = np.square(channels).mean(axis=0, dtype=np.float64)
@@ -46,11 +47,10 @@ def mix_down(channels: np.ndarray, channel: int | None = None, note: Note = igno
     return mono
 
 
-def _check_range(channels: np.ndarray) -> None:
-    peak = max(channels.max(), -channels.min()) if channels.size else 0.0
-    if not np.isfinite(peak):
-        raise BadClipError("contains samples that are NaN or infinite")
-    if peak > MAX_PEAK:
+def check_scale(samples: np.ndarray) -> None:
+    """Raise BadClipError for stored float samples that are on the scale of integers."""
+    peak = max(samples.max(), -samples.min()) if samples.size else 0.0
+    if MAX_PEAK < peak < np.inf:
         raise BadClipError(
             f"samples reach {peak:,.0f}, but full scale is 1: divide them, for example by 32768"
         )

@@ -135,8 +135,8 @@ def has_second_sound(source: Path | io.BytesIO, name: str) -> bool:
         if name == "FLAC":
             return any(_positions(file, rb"fLaC[\0\x80]\0\0\x22", 1))
         if name == "OGG":
-            first = next(_positions(file, rb"OggS\0[\0\1\4\5]", 0), None)
-            return first is not None and any(_positions(file, rb"OggS\0\2", first))
+            first = next(_positions(file, rb"OggS\x00[\x00\x01\x04\x05]", 0), None)
+            return first is not None and any(_positions(file, rb"OggS\x00\x02", first))
     return False
 
 

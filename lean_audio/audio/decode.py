@@ -10,11 +10,12 @@ import numpy as np
 import soundfile
 import soxr
 
-from lean_audio.audio.channels import mix_down
+from lean_audio.audio.channels import check_scale, mix_down
 from lean_audio.audio.containers import states_length
 from lean_audio.audio.faults import BadClipError, Note, faults_explained, ignore
 from lean_audio.audio.opening import (
     ENCODER_PADDING_FRAMES,
+    FLOAT_SUBTYPES,
     UNKNOWN_FRAMES,
     Forward,
     open_sound,
@@ -107,6 +108,8 @@ def _mono(
     for channels in read_frames(file, note):
         frames += len(channels)
         refuse_length(frames / file.samplerate, max_clip_s)
+        if file.subtype in FLOAT_SUBTYPES:
+            check_scale(channels)
         yield mix_down(channels, channel, note or ignore)
     if not frames:
         raise BadClipError("empty: no samples")

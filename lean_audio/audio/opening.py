@@ -23,6 +23,7 @@ from lean_audio.screen import quiet_stderr
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000  # a header that states another is wrong
 UNKNOWN_FRAMES = 2**62  # libsndfile's count if a header states no length is above
 ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count padding that decoders drop
+FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
 BLOCK_VALUES = 2**20  # of all channels, 4 MB
 PIECE_FRAMES = 4_096  # decoded at once: what precedes damage within a piece is lost
 
@@ -97,7 +98,8 @@ def read_frames(file: soundfile.SoundFile, note: Note | None) -> Iterator[np.nda
     while not ended:
         try:
             with quiet_stderr() if noisy else nullcontext():
-                read = len(file.read(out=block[held : held + PIECE_FRAMES]))
+                wanted = min(PIECE_FRAMES, file.frames - total)  # decoders may fail behind the end
+                read = len(file.read(out=block[held : held + wanted]))
         except soundfile.SoundFileError:
             if not note or not total:
                 raise

@@ -8,10 +8,15 @@ import numpy as np
 import soundfile
 import soxr
 
-from lean_audio.audio.channels import mix_down
+from lean_audio.audio.channels import check_scale, mix_down
 from lean_audio.audio.decode import SAMPLE_RATE_HZ, Quality, refuse_length, to_int16
 from lean_audio.audio.faults import BadClipError, faults_explained
-from lean_audio.audio.opening import ENCODER_PADDING_FRAMES, UNKNOWN_FRAMES, open_sound
+from lean_audio.audio.opening import (
+    ENCODER_PADDING_FRAMES,
+    FLOAT_SUBTYPES,
+    UNKNOWN_FRAMES,
+    open_sound,
+)
 
 SPARE_S = 0.01  # read beyond a part, so that resampling does not end a sample too early
 
@@ -69,6 +74,8 @@ class Recordings:
             raise BadClipError(f"truncated: {len(channels)} of {last - first} frames")
         if not len(channels):
             raise BadClipError("empty: no samples")
+        if file.subtype in FLOAT_SUBTYPES:
+            check_scale(channels)
         waveform = mix_down(channels)
         if rate_hz != SAMPLE_RATE_HZ:
             waveform = soxr.resample(waveform, rate_hz, SAMPLE_RATE_HZ, quality=self.resampler)

@@ -14,6 +14,7 @@ def unfinished_wav(path: Path) -> "BinaryIO | None":
     if (at := _size_of_no_data(file)) is None:
         file.close()
         return None
+    file.seek(0)
     return io.BufferedReader(_Patched(file, at, _TO_THE_END))
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from lean_audio.audio.channels import mix_down
+from lean_audio.audio.channels import check_scale, mix_down
 from lean_audio.audio.decode import FULL_SCALE, SAMPLE_RATE_HZ, Quality, to_int16
 from lean_audio.audio.faults import BadClipError
 from lean_audio.errors import LeanError
@@ -85,6 +85,7 @@ def _mono(samples: np.ndarray, channels: int, channel: int | None) -> np.ndarray
     if samples.dtype.kind == "i":
         samples = samples.astype(np.float32) / np.float32(FULL_SCALE)
     try:
+        check_scale(samples)
         return mix_down(samples.reshape(-1, channels).astype(np.float32, copy=False), channel)
     except BadClipError as error:
         raise LeanError(f"-: {error}") from None

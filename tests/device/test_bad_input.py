@@ -38,11 +38,12 @@ def bad_inputs(folder: Path) -> dict[str, tuple[tuple, bytes, str]]:
         "stdin without samples": (("-", "--rate", "16000"), b"", "no samples"),
         "rate": (("-", "--rate", "9" * 12), b"", "above 768000"),
         "plot of a stream": (("-", "--rate", "8000", "--plot", "x.png"), b"", "--plot"),
-        "stdin cut": (("-", "--rate", "16000"), b"123", "within a frame"),
+        "channel": (("x.wav", "--channel", "0"), b"", "not mix, split or a channel's number"),
+        "aggregate": (("x.wav", "--aggregate", "median"), b"", "invalid choice: 'median'"),
     }
 
 
-@pytest.mark.parametrize("case", range(15))
+@pytest.mark.parametrize("case", range(16))
 def test_bad_input_is_one_sentence_and_exit_code_2(capsysbinary, shipped, tmp_path, case):
     arguments, stdin, says = list(bad_inputs(tmp_path).values())[case]
     if "--model" not in arguments:
