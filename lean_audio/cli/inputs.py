@@ -107,7 +107,7 @@ def _is_pipe(path: Path) -> bool:
 def copied(source: "BinaryIO | Joined") -> Iterator[Path]:
     """Yield a temporary copy of a stream, which decoders cannot go back in."""
     with tempfile.TemporaryDirectory(prefix="lean-audio-") as folder:
-        path = Path(folder) / "sound"
+        path = Path(folder) / "sound.mp3"  # libsndfile knows all others by their content
         with path.open("wb") as copy:
             shutil.copyfileobj(source, copy)
         yield path

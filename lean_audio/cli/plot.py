@@ -78,7 +78,7 @@ def _draw_spectrogram(axes, spectrogram: GrowingSpectrogram) -> None:
 
 def _drawable(text: str) -> str:
     """Replace what the font has no glyph for, and bytes that are no text."""
-    from matplotlib.font_manager import findfont, get_font
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    glyphs = get_font(findfont("sans-serif")).get_charmap()
+    glyphs = get_font(findfont(FontProperties())).get_charmap()
     return "".join(letter if ord(letter) in glyphs else REPLACEMENT for letter in text)
