@@ -36,8 +36,10 @@ def mix_down(channels: np.ndarray, channel: int | None = None, note: Note = igno
         channels = channels[:, channel - 1 : channel]
     if not np.isfinite(channels).all():
         raise BadClipError("contains samples that are NaN or infinite")
+    if channels.shape[1] == 1:
+        return channels[:, 0]
     mono = channels.mean(axis=1)
-    if channels.shape[1] > 1 and len(channels):
+    if len(channels):
         powers = np.square(channels).mean(axis=0, dtype=np.float64)
         loudest = int(powers.argmax())
         least = powers[loudest] / 10 ** (MAX_MIX_LOSS_DB / 10)

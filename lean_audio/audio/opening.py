@@ -24,8 +24,9 @@ MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000  # a header that states another is wro
 UNKNOWN_FRAMES = 2**62  # libsndfile's count if a header states no length is above
 ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count padding that decoders drop
 FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
-BLOCK_VALUES = 2**20  # of all channels, 4 MB
-PIECE_FRAMES = 4_096  # decoded at once: what precedes damage within a piece is lost
+MONO_FRAMES = 2**16  # of a block; what fits the processor's caches is fast
+MIX_VALUES = 2**20  # of a block of several channels, 4 MB; whether they cancel is decided for each
+PIECE_FRAMES = 8_192  # decoded at once where data may be damaged: what precedes it there is lost
 
 
 class Forward(soundfile.SoundFile):
@@ -87,18 +88,20 @@ def count_channels(path: Path) -> int:
 
 
 def read_frames(file: soundfile.SoundFile, note: Note | None) -> Iterator[np.ndarray]:
-    """Yield (frames, channels) float32 blocks of BLOCK_VALUES to the end of a sound.
+    """Yield (frames, channels) float32 blocks to the end of a sound.
 
     note: receives a remark if data are damaged after the first piece; the sound then ends there.
     Raises what libsndfile raises if there is no `note`, or nothing before the damage.
     """
-    rows = max(BLOCK_VALUES // file.channels, 1)
+    rows = MONO_FRAMES if file.channels == 1 else max(MIX_VALUES // file.channels, 1)
+    rows = min(rows, max(file.frames, 1))
+    piece = PIECE_FRAMES if note else rows
     block, held, total, ended = _empty(rows, file.channels), 0, 0, False
     noisy = file.format == "MP3"
     while not ended:
         try:
             with quiet_stderr() if noisy else nullcontext():
-                wanted = min(PIECE_FRAMES, file.frames - total)  # decoders may fail behind the end
+                wanted = min(piece, file.frames - total)  # decoders may fail behind the end
                 read = len(file.read(out=block[held : held + wanted]))
         except soundfile.SoundFileError:
             if not note or not total:
@@ -108,7 +111,7 @@ def read_frames(file: soundfile.SoundFile, note: Note | None) -> Iterator[np.nda
         held, total, ended = held + read, total + read, not read
         if held and (ended or held == rows):
             yield block[:held]
-            block, held = _empty(rows, file.channels), 0
+            block, held = _empty(rows, file.channels) if not ended else block, 0
 
 
 def _empty(rows: int, channels: int) -> np.ndarray:
