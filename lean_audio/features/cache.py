@@ -4,7 +4,7 @@ A row is one chunk: its embedding, then the pooled activations of embed.layers. 
 the shards says what lies where in a row and which data it was computed from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -47,6 +47,16 @@ class Embeddings:
         ends = [4 * end for end in accumulate(widths.values(), initial=0)]
         places = dict(zip(widths, zip(ends, widths.values(), strict=False), strict=True))
         return layout["shard_chunks"], places, ends[-1]
+
+    @property
+    def width(self) -> int:
+        """Number of values in a row: of all features together."""
+        return sum(self._content["widths"].values())
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Read all features of all chunks shard by shard, each (chunks, width) float32."""
+        for path in sorted(self.folder.glob("shard-*.f32")):
+            yield np.fromfile(path, "<f4").reshape(-1, self.width)
 
     def rows(self, rows: Sequence[int] | np.ndarray, feature: str = EMBEDDING) -> np.ndarray:
         """Read a feature of some rows, (rows, width) float32, from disk by position.
