@@ -190,7 +190,8 @@ def render(
     draws: int | None = None,
 ) -> Path:
     examples = metrics_dir.parent / f"{metrics_dir.name}-examples"
-    report.render(metrics_dir, examples, out_dir, headline, models, seed=1, draws=draws)
+    sounds = metrics_dir.parent / f"{metrics_dir.name}-sounds"
+    report.render(metrics_dir, examples, sounds, out_dir, headline, models, seed=1, draws=draws)
     return out_dir
 
 
