@@ -103,7 +103,9 @@ class Project:
             return
         apart = getattr(parsed, "queue", False) or getattr(parsed, "tmp_dir", False)
         with self._kept_as_is() if apart else contextlib.nullcontext():
-            self._set(getattr(parsed, "set_param", []))
+            sweeps = _sweeps(getattr(parsed, "set_param", [])) if apart else None
+            for overrides in sweeps or [getattr(parsed, "set_param", [])]:
+                self._set(overrides)
             if arguments[0] in ("repro", "commit") or arguments[:2] == ["exp", "run"]:
                 self._check_stages(parsed.targets)
 
@@ -134,6 +136,13 @@ class Project:
         if "--wrap" in arguments:
             for command in split_commands(arguments[arguments.index("--wrap") + 1]):
                 self._check(command, strict=True)
+
+
+def _sweeps(overrides: list[str]) -> list[list[str]]:
+    """Return the settings of each experiment that `a=1,2` queues."""
+    from dvc.utils.hydra import get_hydra_sweeps
+
+    return [list(sweep["p"]) for sweep in get_hydra_sweeps({"p": overrides})] if overrides else []
 
 
 def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -378,6 +378,17 @@ def test_a_table_of_parts_of_files(tapes):
     assert line(tapes).startswith("6 clips listed in parts.csv, in 3 files; 2 labels; ")
 
 
+def test_parts_that_overlap_and_differ_are_named(tapes, capsys):
+    rows = [("a", "2,4,fox", "train"), ("a", "3.5,5,owl", "train"), ("a", "6,8,owl", "train")]
+    (tapes / "parts.csv").write_text(parts_table(*rows))
+    read(tapes)
+    assert "overlaps" not in capsys.readouterr().err
+    (tapes / "parts.csv").write_text(parts_table(*rows, ("a", "6.5,9,fox", "train")))
+    read(tapes)
+    said = "overlaps another part of its file that has other labels: 1 clip (a@6.5-9); annotations"
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("span", "fault"),
     [
