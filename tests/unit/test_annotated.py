@@ -226,13 +226,19 @@ def test_a_part_of_a_damaged_recording_is_set_aside(tmp_path):
             recordings.read(path, 0, 4)
 
 
-def test_a_recording_that_cannot_be_read_is_set_aside_as_one_clip(nights, tmp_path):
+def test_the_clips_of_a_recording_that_cannot_be_read_are_set_aside_and_count(nights, tmp_path):
     (nights / "n03.wav").write_bytes(b"RIFF")
     dataset = read(nights)
-    assert spans(dataset, "n03.wav") == [("0", "9.5", ("owl", "wind"))]
+    lost = dataset.clips.loc[dataset.clips["file"] == "n03.wav", "clip"].tolist()
+    assert lost[0] == "n03@0-2" and len(lost) > 3
     tables = tmp_path / "set_aside.csv", tmp_path / "counts.csv"
-    prepare(dataset, nights, tmp_path / "audio", *tables, PARAMS.prepare, 1)
-    assert pd.read_csv(tables[0])["clip"].tolist() == ["n03@0-9.5"]
+    with pytest.raises(
+        LeanError, match=r"clips cannot be used, more than .* n03\.wav \(unreadable"
+    ):
+        prepare(dataset, nights, tmp_path / "audio", *tables, PARAMS.prepare, 1)
+    settings = PARAMS.prepare.model_copy(update={"max_set_aside": 0.5})
+    prepare(dataset, nights, tmp_path / "audio", *tables, settings, 1)
+    assert pd.read_csv(tables[0])["clip"].tolist() == lost
 
 
 def test_one_long_recording_is_split_in_time(tmp_path, capsys):
