@@ -8,7 +8,7 @@ READY := $(VENV)/ready$(if $(GPU),-gpu)
 SHELL := /bin/bash
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup repro verify paper ui test test-slow bench readme lock
+.PHONY: help setup repro tagger verify paper ui test test-slow bench readme lock
 
 help: ## list these commands
 	@awk -F ':.* ## ' '/^[a-z-]+:.* ## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ $(READY): $(LOCK) requirements/uv.lock pyproject.toml
 DVC_TALK := /^(Running stage |> python -m |Updating lock file|Generating lock file|Stage .* (didn.t change|is cached))/d; \
 	/^(To track the changes|To enable auto|\tgit add|\tdvc config|Use .dvc push|Verifying data|$$)/d
 repro: setup ## run the pipeline: clips to report (dvc repro)
+	@set -o pipefail; dvc repro | sed --unbuffered --regexp-extended '$(DVC_TALK)'
+	@python -m tools.summary
+
+MODEL ?= plus
+tagger: setup ## train and measure one model on SOUNDS=/my/clips (YAMNET=/a/SavedModel NAME=owls MODEL=plus)
+	@python -m tools.tagger --sounds "$(SOUNDS)" --name "$(NAME)" --yamnet "$(YAMNET)" --model "$(MODEL)"
 	@set -o pipefail; dvc repro | sed --unbuffered --regexp-extended '$(DVC_TALK)'
 	@python -m tools.summary
 

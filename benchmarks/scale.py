@@ -87,13 +87,14 @@ def write_sounds(root: Path, clips: int) -> None:
 def set_up(project: Path, clips: int) -> None:
     """Make a directory in which the stages run as they do in the project's own."""
     text = Path("params.yaml").read_text()
-    for old, new in (("dataset: demo", "dataset: folder"), ("epochs: 40", "epochs: 1")):
+    for old, new in (("dataset: demo", "dataset: sounds"), ("epochs: 40", "epochs: 1")):
         if old not in text:
             raise SystemExit(f"params.yaml has been changed: it lacks {old!r}")
         text = text.replace(old, new)
     (project / "params.yaml").write_text(text)
     shutil.copy(MODELS_FILE, project)
-    data = project / Paths("folder").data
+    shutil.copytree("datasets", project / "datasets")
+    data = project / Paths("sounds").data
     write_sounds(project / "sounds", clips)
     read_sounds(project / "sounds", data / "clips")
     run_embedder(data)
@@ -131,7 +132,7 @@ def measure(project: Path, clips: int) -> list[dict[str, object]]:
     rows = []
     for stage in STAGES:
         took_s, peaks_mb = run_stage(project, stage)
-        audio = project / Paths("folder").audio
+        audio = project / Paths("sounds").audio
         splits = ("train", "val") if stage == "train" else SPLITS
         folders = [audio / SPLIT_FOLDERS[split] for split in splits]
         samples = pd.concat(pd.read_parquet(folder / CLIPS_FILE)["samples"] for folder in folders)

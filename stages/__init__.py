@@ -5,9 +5,10 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 
+from lean_audio.config.paths import check_links
 from lean_audio.errors import LeanError
 from lean_audio.screen import close_bars
 
@@ -28,9 +29,14 @@ def run_stage(main: Callable[..., str | None]) -> None:
     """
     parser = ArgumentParser(description=sys.modules[main.__module__].__doc__)
     for name, parameter in signature(main).parameters.items():
-        parser.add_argument(f"--{name}", type=parameter.annotation, required=True)
+        required, default = parameter.default is Parameter.empty, parameter.default
+        parser.add_argument(
+            f"--{name}", type=parameter.annotation, required=required, default=default
+        )
     arguments = vars(parser.parse_args())
     try:
+        if "DVC_STAGE" in os.environ:
+            check_links()
         result = main(**arguments)
     except LeanError as error:
         close_bars()

@@ -1,6 +1,6 @@
 """Bring a dataset here: generate the demo, read your own sounds, or download FSD50K."""
 
-from lean_audio.config.params import load_params
+from lean_audio.config.params import load_source
 from lean_audio.config.paths import Paths
 from lean_audio.datasets.demo.generate import generate
 from lean_audio.datasets.folder import read_own_sounds
@@ -10,17 +10,17 @@ from stages import run_stage
 
 
 def main(dataset: str) -> str:
-    datasets, paths = load_params().datasets, Paths(dataset)
+    source, paths = load_source(dataset), Paths(dataset)
     line = ""
-    if dataset == "fsd50k":
-        download_archives(datasets.fsd50k, paths.raw)
-        found = read_archives(datasets.fsd50k, paths.raw)
-    elif dataset == "demo":
-        generate(paths.raw, clips=datasets.demo.clips)
-        origin = f"{datasets.demo.clips} synthetic clips, generated locally"
+    if source.kind == "fsd50k":
+        download_archives(source, paths.raw)
+        found = read_archives(source, paths.raw)
+    elif source.kind == "demo":
+        generate(paths.raw, clips=source.clips)
+        origin = f"{source.clips} synthetic clips, generated locally"
         found = read_layout(paths.raw, name=dataset, origin=origin, synthetic=True)
     else:
-        found, line = read_own_sounds(datasets.folder)
+        found, line = read_own_sounds(source, dataset)
     found.save(paths.clips)
     return line or f"{len(found.clips):,} clips, {len(found.vocabulary)} labels"
 

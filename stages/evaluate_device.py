@@ -20,7 +20,7 @@ def main() -> str:
     measured = measure(
         paths.device,
         all_clips(paths.audio / SPLIT_FOLDERS["eval"]),
-        np.load(paths.training(params.quantize.variant, params.seed).scores),
+        np.load(paths.headline_scores),
         params.device,
         resamples=params.evaluate.resamples,
         workers=params.compute.workers,

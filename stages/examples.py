@@ -15,7 +15,7 @@ def main() -> str:
     write_examples(
         paths.examples,
         open_examples(paths.audio, paths.embeddings, "eval"),
-        read_head(paths.training(params.headline, params.seed).head),
+        read_head(paths.headline),
         load_backbone(params.backbone, params.embed.mean_normalization),
         params.examples,
         dataset=params.dataset,

@@ -11,7 +11,7 @@ def main() -> str:
     paths = params.paths
     usable, bad = prepare(
         load_dataset(paths.clips),
-        dataset_root(params.dataset, params.datasets.folder.root, paths.raw),
+        dataset_root(params.source, paths.raw),
         paths.audio,
         paths.metrics / "set_aside.csv",
         paths.metrics / "class_counts.csv",

@@ -1,4 +1,4 @@
-"""Make one waveform-input .tflite per scheme from the headline model or another one."""
+"""Make one waveform-input .tflite per scheme from the headline model."""
 
 from lean_audio.config.params import load_params
 from lean_audio.config.paths import SPLIT_FOLDERS
@@ -14,10 +14,9 @@ def main() -> str:
     params = load_params()
     paths = params.paths
     provenance = read_json(paths.metrics / "provenance.json")
-    folder = paths.training(params.quantize.variant, params.seed).head
-    model, normalized = read_head(folder).model, params.embed.mean_normalization
+    model, normalized = read_head(paths.headline).model, params.embed.mean_normalization
     made = make_files(
-        Source(model, folder, paths.weights, params.backbone, normalized),
+        Source(model, paths.headline, paths.weights, params.backbone, normalized),
         all_clips(paths.audio / SPLIT_FOLDERS["val"]),
         paths.device,
         params.quantize,

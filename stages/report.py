@@ -15,7 +15,7 @@ def main() -> str:
         paths.examples,
         paths.doubted_sounds,
         paths.report,
-        params.attention,
+        params.shown,
         report_models(params),
         params.seed,
         params.evaluate.resamples,

@@ -14,10 +14,10 @@ def main() -> str:
     params = load_params()
     paths = params.paths
     found = review_labels(load_dataset(paths.clips), paths.audio, paths.embeddings)
-    scores = np.load(paths.training(params.quantize.variant, params.seed).scores)
+    scores = np.load(paths.headline_scores)
     evaluated = open_chunks(paths.audio / SPLIT_FOLDERS["eval"])
     tables = review_scores(evaluated, scores, params.evaluate.resamples)
-    about = {"variant": params.quantized, "seed": params.seed, **found.about}
+    about = {"variant": params.shown, "seed": params.seed, **found.about}
     save_review(paths.review, about, found.doubts, *tables)
     found.save_sounds(paths.doubted_sounds)
     return f"{about['unlikely']} unlikely and {about['missing']} missing labels"

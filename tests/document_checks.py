@@ -19,7 +19,8 @@ from ruamel.yaml import YAML
 from lean_audio.cli.main import main as lean_audio
 from lean_audio.config.params import load_params
 
-SETTINGS = ("params.yaml", "models.yaml")
+OWN = tuple(str(path.relative_to(ROOT)) for path in ROOT.glob("datasets/*/params.yaml"))
+SETTINGS = ("params.yaml", "models.yaml", *OWN)
 PLAIN = {"source", ".", "cd", "export", "git", "mkdir", "mv"}  # nothing of ours to check
 
 
@@ -52,7 +53,7 @@ class Project:
 
     def merge(self, changes: dict[str, Any]) -> None:
         """Change settings as someone who edits params.yaml and models.yaml."""
-        for name in SETTINGS:
+        for name in ("params.yaml", "models.yaml"):
             content = YAML(typ="safe").load((self.root / name).read_text())
             ours = {
                 key: changes[key] for key in changes if (key == "models") == (name == "models.yaml")
@@ -61,13 +62,14 @@ class Project:
 
     def check_setting(self, key: str, value: str = "") -> None:
         """Raise CommandError unless there is this setting, and may have this value."""
-        found = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
-        for part in key.split("."):
-            if part not in found:
-                raise CommandError(f"{key} is not a setting")
-            found = found[part]
+        file = next(file for file in ("params.yaml", *OWN, "") if not file or _has(file, key))
+        if not file:
+            raise CommandError(f"{key} is not a setting")
         if value:
-            self.check_all([["dvc", "exp", "run", "-S", f"{key}={value.replace(', ', ',')}"]])
+            name = key if file == "params.yaml" else f"{file}:{key}"
+            dataset = ["-S", f"dataset={Path(file).parent.name}"] if file in OWN else []
+            setting = f"{name}={value.replace(', ', ',')}"
+            self.check_all([["dvc", "exp", "run", *dataset, "-S", setting]])
 
     def check_all(self, commands: Iterable[list[str]], *, strict: bool = True) -> None:
         """Check commands that are run one after the other; settings persist between them.
@@ -86,7 +88,7 @@ class Project:
         checks = {
             "dvc": self._check_dvc,
             "make": _check_make,
-            "python": _check_python,
+            "python": self._check_python,
             "lean-audio": _check_lean_audio,
             "sbatch": self._check_sbatch,
         }
@@ -96,6 +98,13 @@ class Project:
             self.reset()
         elif strict and program not in PLAIN:
             raise CommandError("no test knows this program: add a check, or mark what it needs")
+
+    def _check_python(self, arguments: list[str]) -> None:
+        _check_python(arguments)
+        if arguments[:2] == ["-m", "tools.tagger"]:
+            name = arguments[arguments.index("--name") + 1]
+            here = self.root / "datasets"
+            shutil.copytree(here / "sounds", here / name, dirs_exist_ok=True)
 
     def _check_dvc(self, arguments: list[str]) -> None:
         parsed = _parse_dvc(arguments)
@@ -117,8 +126,13 @@ class Project:
         """Change settings as `dvc exp run --set-param` does; raise if they are not allowed."""
         from dvc.utils.hydra import apply_overrides
 
+        for override in overrides:
+            file, colon, change = override.partition(":")
+            if colon and file.endswith(".yaml"):
+                apply_overrides(self.root / file, [change])
+            else:
+                apply_overrides(self.params, [override])
         if overrides:
-            apply_overrides(self.params, overrides)
             self.load()
 
     def _check_stages(self, targets: list[str]) -> None:
@@ -134,6 +148,15 @@ class Project:
         if "--wrap" in arguments:
             for command in split_commands(arguments[arguments.index("--wrap") + 1]):
                 self._check(command, strict=True)
+
+
+def _has(file: str, key: str) -> bool:
+    found = YAML(typ="safe").load((ROOT / file).read_text())
+    for part in key.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return False
+        found = found[part]
+    return True
 
 
 def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -188,18 +211,23 @@ def _check_python(arguments: list[str]) -> None:
     module, options = arguments[1], arguments[2:]
     if find_spec(module) is None:
         raise CommandError(f"no module {module}")
-    if module.startswith(("stages.", "tools.")) and set(options[::2]) != _options(module):
-        raise CommandError(f"its options are {sorted(_options(module))}")
+    if module.startswith(("stages.", "tools.")):
+        required, optional = _options(module)
+        if not required <= set(options[::2]) <= required | optional:
+            raise CommandError(f"its options are {sorted(required | optional)}")
     if module == "benchmarks" and not all(find_spec(f"benchmarks.{part}") for part in options):
         raise CommandError(f"a benchmark of {options} is missing")
 
 
 @cache
-def _options(module: str) -> set[str]:
-    """Return the options of a stage: the parameters of its `main`."""
+def _options(module: str) -> tuple[set[str], set[str]]:
+    """Return the options of a stage, required and not: the parameters of its `main`."""
     tree = ast.parse(ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    return {f"--{argument.arg}" for argument in functions["main"].args.args}
+    arguments = functions["main"].args
+    names = [f"--{argument.arg}" for argument in arguments.args]
+    required = len(names) - len(arguments.defaults)
+    return set(names[:required]), set(names[required:])
 
 
 def _check_lean_audio(arguments: list[str]) -> None:

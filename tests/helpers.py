@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import soundfile
 
+from lean_audio.config.params import Params, load_source
+
 ROOT = Path(__file__).parents[1]
 ALL_VARIANTS = (
     *("yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau"),
@@ -37,6 +39,11 @@ def write_layout(root: Path, clips: dict[str, tuple[str, str]], rate_hz: int = 1
         noise = np.random.default_rng(number).uniform(-0.5, 0.5, rate_hz + 100 * number)
         soundfile.write(root / f"FSD50K.{part}_audio" / f"{name}.wav", noise, rate_hz)
     return root
+
+
+def of_dataset(params: Params, name: str) -> Params:
+    """Return the settings with another dataset; the demo trains all models alike."""
+    return params.model_copy(update={"dataset": name, "source": load_source(name, ROOT)})
 
 
 def clip_table(lengths: list[int]) -> pd.DataFrame:

@@ -8,11 +8,11 @@ import numpy as np
 import soundfile
 
 from lean_audio.config.datasets import Folder
-from lean_audio.config.params import load_params
+from lean_audio.config.params import load_source
 from lean_audio.datasets.folder import read_own_sounds
 from lean_audio.datasets.layout import Dataset
 
-SETTINGS = load_params(Path(__file__).parents[1] / "params.yaml").datasets.folder
+SETTINGS = load_source("sounds", Path(__file__).parents[1])
 
 
 def write_sounds(root: Path, files: Iterable[str]) -> Path:
@@ -31,12 +31,12 @@ def settings(root: Path, **changes) -> Folder:
 
 def read(root: Path, **changes) -> Dataset:
     """Read one's own sounds with the settings of params.yaml, apart from `changes`."""
-    return read_own_sounds(settings(root, **changes))[0]
+    return read_own_sounds(settings(root, **changes), "sounds")[0]
 
 
 def line(root: Path, **changes) -> str:
     """What the stage says."""
-    return read_own_sounds(settings(root, **changes))[1]
+    return read_own_sounds(settings(root, **changes), "sounds")[1]
 
 
 def column(dataset: Dataset, name: str) -> dict[str, object]:

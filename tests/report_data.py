@@ -12,7 +12,6 @@ import numpy as np
 import soundfile
 from helpers import ROOT
 
-from lean_audio.config.schema import AttentionName
 from lean_audio.metrics.evaluate import DIGITS
 from lean_audio.report import render as report
 from lean_audio.report.inputs import VARIANTS
@@ -142,7 +141,7 @@ def make_metrics(folder: Path, name: str, synthetic: bool, trained: bool) -> Pat
 def add_device(metrics_dir: Path) -> None:
     """Put the measurements of a real run on a device beside the others."""
     for name in DEVICE_FILES:
-        shutil.copy(ROOT / "metrics/folder" / name, metrics_dir)
+        shutil.copy(ROOT / "metrics/real-sounds" / name, metrics_dir)
 
 
 def change_json(path: Path, **changes: object) -> None:
@@ -186,13 +185,13 @@ def make_run(folder: Path, name: str, synthetic: bool, trained: bool) -> Path:
 def render(
     metrics_dir: Path,
     out_dir: Path,
-    attention: AttentionName = "bahdanau",
+    headline: str = "joint-bahdanau",
     models: Models = MODELS,
     draws: int | None = None,
 ) -> Path:
     examples = metrics_dir.parent / f"{metrics_dir.name}-examples"
     sounds = metrics_dir.parent / f"{metrics_dir.name}-sounds"
-    report.render(metrics_dir, examples, sounds, out_dir, attention, models, seed=1, draws=draws)
+    report.render(metrics_dir, examples, sounds, out_dir, headline, models, seed=1, draws=draws)
     return out_dir
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lean_audio.config.params import Params, load_params
+from lean_audio.config.params import Params, load_params, load_source
 from lean_audio.errors import LeanError
 from lean_audio.files import write_text
 from lean_audio.report.models import report_models
@@ -10,7 +10,7 @@ from lean_audio.report.results import results_table
 from stages import run_stage
 
 README = Path("README.md")
-DATASETS = ("folder", "demo")
+DATASETS = ("real-sounds", "demo")
 START, END = "<!-- results -->", "<!-- /results -->"
 
 
@@ -28,7 +28,10 @@ def replace_results(readme: str, table: str) -> str:
 
 def update(params: Params) -> None:
     """Rewrite the table in README.md; run from the repository's root."""
-    each = [params.model_copy(update={"dataset": name}) for name in DATASETS]
+    each = [
+        params.model_copy(update={"dataset": name, "source": load_source(name)})
+        for name in DATASETS
+    ]
     table = results_table({own.paths.metrics: report_models(own) for own in each})
     write_text(README, replace_results(README.read_text(encoding="utf-8"), table))
 

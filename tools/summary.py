@@ -1,8 +1,9 @@
 """Print what a run ended in: the ablation, where the results are, and what to try next."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from lean_audio.config.params import Params, load_params
+from lean_audio.config.params import JOINT, Params, load_params
 from lean_audio.errors import LeanError
 from lean_audio.files import read_json
 from lean_audio.notices import notices
@@ -12,13 +13,6 @@ from lean_audio.report.trainings import read_trainings
 from stages import run_stage
 from tools.verify import PROVENANCE, Comparison, compare, reproduced, table
 
-NEXT = (
-    ("source .venv/bin/activate", "once per terminal"),
-    ("lean-audio predict my.wav", "tag one of your own sounds"),
-    ("make ui", "every training, in MLflow"),
-    ("dvc exp run -S attention=affinity", "ship another attention"),
-)
-
 
 def summary(params: Params) -> list[str]:
     """Return the lines to print."""
@@ -26,7 +20,8 @@ def summary(params: Params) -> list[str]:
     trainings = read_trainings(paths.metrics, report_models(params))
     try:
         rows = compare(params, "HEAD")
-        sentence = reproduced(rows, params.verify.tolerance)[1]
+        committed = any(row.committed is not None for row in rows)
+        sentence = reproduced(rows, params.verify.tolerance)[1] if committed else ""
     except LeanError as error:
         runs = [run for model in trainings.models.values() for run in model.runs]
         rows = [Comparison(f"{run.model}-{run.seed}", run.facts["mAP"], None) for run in runs]
@@ -34,17 +29,28 @@ def summary(params: Params) -> list[str]:
     lines = ["", *table(rows)]
     if (chance := chance_of(trainings)) is not None:
         lines.append(f"{'random scores':<24}{chance:>9.4f}")
-    lines += ["", sentence]
+    lines += ["", sentence] if sentence else []
     lines += [f"note: {notice}" for notice in notices(read_json(paths.metrics / PROVENANCE))]
     lines += ["", f"report   {paths.report / 'index.html'}", f"shipped  {_shipped(params)}"]
-    lines += ["", "next:"]
-    git = Path(".git").exists()
-    return [*lines, *(f"  {line:<35} {what}" for line, what in NEXT if git or "exp" not in line)]
+    return [*lines, "", "next:", *(f"  {line:<35} {what}" for line, what in _next(params))]
+
+
+def _next(params: Params) -> Iterator[tuple[str, str]]:
+    """Yield what to try next, and what it does."""
+    yield "source .venv/bin/activate", "once per terminal"
+    several = len(list(params.paths.shipped.parents[1].glob(f"*/{params.paths.shipped.name}"))) > 1
+    model = f" --model {params.paths.shipped}" if several else ""
+    yield f"lean-audio predict my.wav{model}", "tag one of your own sounds"
+    yield "make ui", "every training, in MLflow"
+    if Path(".git").exists() and params.headline == JOINT:
+        yield "dvc exp run -S attention=affinity", "ship another attention"
+    if params.dataset != "demo":
+        yield "git checkout params.yaml", "go back to the demo"
 
 
 def _shipped(params: Params) -> str:
     row = read_json(params.paths.metrics / "shipped.json")
-    file = f"{row['scheme']} of {params.quantized}, {row['bytes'] / 1e6:.2f} MB"
+    file = f"{row['scheme']} of {params.shown}, {row['bytes'] / 1e6:.2f} MB"
     return f"{params.paths.shipped}: {file}" + (f", mAP {row['mAP']:.4f}" if row["mAP"] else "")
 
 

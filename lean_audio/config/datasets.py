@@ -1,8 +1,8 @@
-"""The section `datasets` of params.yaml: what each setting of a dataset may be."""
+"""datasets/<name>/params.yaml: what each setting of a dataset may be."""
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,6 +21,7 @@ class Dataset(Frozen):
 class Demo(Dataset):
     """The generated dataset: how many clips to synthesize."""
 
+    kind: Literal["demo"]
     clips: Positive
 
 
@@ -45,6 +46,7 @@ class Folder(Dataset):
     values of the table's column fold; splits, split_seed: for clips without a split.
     """
 
+    kind: Literal["folder"]
     root: Path
     table: str
     file_column: str
@@ -83,14 +85,10 @@ class Fsd50k(Dataset):
     manifest: YAML file with the published files and counts; licences: empty for all.
     """
 
+    kind: Literal["fsd50k"]
     base_url: str
     manifest: Path
     licences: tuple[Licence, ...]
 
 
-class Datasets(Frozen):
-    """One section per value of `dataset`."""
-
-    demo: Demo
-    folder: Folder
-    fsd50k: Fsd50k
+Source = Annotated[Demo | Folder | Fsd50k, Field(discriminator="kind")]

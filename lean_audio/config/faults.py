@@ -22,14 +22,23 @@ def reason(error: ValidationError, section: type[Frozen]) -> str:
 
 def _known_keys(section: type[Frozen], place: tuple[str | int, ...]) -> str:
     """Name the settings of the section that an unknown key stands in."""
-    inner: type[Frozen] | None = section
+    inner = [section]
     for part in place[:-1]:
-        if inner and part in inner.model_fields:  # else it is the name of a model
-            inner = _section_in(inner.model_fields[str(part)].annotation)
-    return f"; allowed are {', '.join(inner.model_fields)}" if inner else ""
+        fields = [kind.model_fields[str(part)] for kind in inner if part in kind.model_fields]
+        if fields:
+            inner = [kind for field in fields for kind in _sections_in(field.annotation)]
+        else:  # the name of a model, or of one kind of section
+            inner = [kind for kind in inner if _is_kind(kind, part)] or inner
+    return f"; allowed are {', '.join(inner[0].model_fields)}" if inner else ""
 
 
-def _section_in(annotation: Any) -> type[Frozen] | None:
-    """Return the section that a field is or, as an optional one or a mapping, holds."""
-    kinds = (annotation, *get_args(annotation))
-    return next((k for k in kinds if isinstance(k, type) and issubclass(k, Frozen)), None)
+def _is_kind(section: type[Frozen], name: str | int) -> bool:
+    field = section.model_fields.get("kind")
+    return field is not None and name in get_args(field.annotation)
+
+
+def _sections_in(annotation: Any) -> list[type[Frozen]]:
+    """Return the sections that a field is or, as a union or a mapping, may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, Frozen):
+        return [annotation]
+    return [kind for part in get_args(annotation) for kind in _sections_in(part)]

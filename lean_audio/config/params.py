@@ -1,4 +1,7 @@
-"""params.yaml and models.yaml, read and checked once. Every setting is there and nowhere else."""
+"""params.yaml, models.yaml and datasets/<dataset>/params.yaml, read and checked once.
+
+Every setting is there and nowhere else.
+"""
 
 import hashlib
 import json
@@ -8,18 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import TypeAdapter, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from lean_audio.config.datasets import Datasets
+from lean_audio.config.datasets import Source
 from lean_audio.config.faults import first_fault, reason
-from lean_audio.config.paths import Paths
+from lean_audio.config.paths import Paths, settings_file
 from lean_audio.config.schema import (
     AttentionName,
     Cluster,
     Compute,
-    DatasetName,
     Device,
     Embed,
     Evaluate,
@@ -35,25 +37,28 @@ from lean_audio.config.schema import (
 )
 from lean_audio.errors import LeanError
 
-HEADLINE = "headline"  # stands for joint-<attention>
+JOINT = "joint"  # stands for joint-<attention>
 MODELS_FILE = "models.yaml"
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"  # of a model: it names stages, files and MLflow runs
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"  # of a model or a dataset: it names stages, files, MLflow runs
+ALLOWED_NAME = "letters, digits, - and _, the first one a letter or a digit"
 
 
 class Params(Frozen):
     """All settings of a run.
 
-    variants: models that are trained and reported; seeds: of their trainings, the first of which
-    is the headline's; costs: models whose size and latency are measured; models: of models.yaml.
+    headline: the model that is shown in full, quantized and shipped; variants: models that are
+    trained and reported; seeds: of their trainings, the first of which is the headline's; costs:
+    models whose size and latency are measured; models: of models.yaml; source: of the dataset.
     """
 
-    dataset: DatasetName
+    dataset: str
+    source: Source
     attention: AttentionName
+    headline: str
     variants: tuple[str, ...]
     seeds: tuple[Seed, ...]
     costs: tuple[str, ...]
     backbone: Path
-    datasets: Datasets
     yamnet: Yamnet
     prepare: Prepare
     embed: Embed
@@ -85,11 +90,8 @@ class Params(Frozen):
     @classmethod
     def names_are_safe(cls, models: dict[str, Model]) -> dict[str, Model]:
         for name in models:
-            if not re.fullmatch(NAME, name) or name == HEADLINE:
-                raise ValueError(
-                    f"{name!r} cannot name a model: letters, digits, - and _, the first one a "
-                    f"letter or a digit, and not {HEADLINE!r}"
-                )
+            if not re.fullmatch(NAME, name) or name == JOINT:
+                raise ValueError(f"{name!r} cannot name a model: {ALLOWED_NAME}, and not {JOINT!r}")
         return models
 
     @model_validator(mode="after")
@@ -97,9 +99,11 @@ class Params(Frozen):
         for setting, names in (("variants", self.variants), ("costs", self.costs)):
             for name in names:
                 _require(name, setting, tuple(self.models), f"the models of {MODELS_FILE}: ")
-        _require(self.headline, f"attention {self.attention!r}: the headline", self.variants)
-        if self.quantize.variant != HEADLINE:
-            _require(self.quantize.variant, "quantize.variant", (HEADLINE, *self.variants))
+        if self.headline == JOINT:
+            setting = f"headline {JOINT!r} and attention {self.attention!r}"
+            _require(self.shown, setting, self.variants)
+        else:
+            _require(self.headline, "headline", (JOINT, *self.variants))
         return self
 
     @model_validator(mode="after")
@@ -135,7 +139,7 @@ class Params(Frozen):
         """
         places = {
             f"{MODELS_FILE}: {name}.train": self.models[name].train,
-            f"datasets.{self.dataset}.train": getattr(self.datasets, self.dataset).train,
+            f"{settings_file(self.dataset).as_posix()}: train": self.source.train,
         }
         recipe = self.train.model_dump()
         for place, own in places.items():
@@ -163,13 +167,9 @@ class Params(Frozen):
         return self.seeds[0]
 
     @property
-    def headline(self) -> str:
-        return f"joint-{self.attention}"
-
-    @property
-    def quantized(self) -> str:
-        """The model that is made into .tflite files."""
-        return self.headline if self.quantize.variant == HEADLINE else self.quantize.variant
+    def shown(self) -> str:
+        """The headline model's name."""
+        return f"{JOINT}-{self.attention}" if self.headline == JOINT else self.headline
 
     @cached_property
     def paths(self) -> Paths:
@@ -177,7 +177,7 @@ class Params(Frozen):
 
     @property
     def synthetic(self) -> bool:
-        return self.dataset == "demo"
+        return self.source.kind == "demo"
 
     def model(self, name: str) -> Model:
         """Return a model of models.yaml; raises LeanError for another name."""
@@ -196,7 +196,7 @@ def _sha256(content: Any) -> str:
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check params.yaml and the models.yaml beside it.
+    """Read and check params.yaml, the models.yaml beside it and the dataset's own settings.
 
     Raises
     ------
@@ -204,17 +204,54 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         For the first fault: names the file, the setting, its value and what is allowed.
     """
     content = _read_yaml(path) | _read_yaml(path.with_name(MODELS_FILE))
+    name = content.get("dataset")
+    _check_dataset(name, path)
+    own = path.parent / settings_file(str(name))
+    content["source"] = _read_yaml(own)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        fault, why = first_fault(error), reason(error, Params)
-        in_models = fault["loc"][:1] == ("models",) or why.startswith(f"{MODELS_FILE}: ")
-        file = path.with_name(MODELS_FILE) if in_models else path
-        parts = [str(file), ".".join(str(part) for part in fault["loc"])]
-        if fault["type"] != "missing" and not isinstance(fault["input"], dict):
-            parts.append(repr(fault["input"]))
-        why = why.removeprefix(f"{MODELS_FILE}: ")
-        raise LeanError(": ".join(part for part in (*parts, why) if part)) from None
+        raise LeanError(_sentence(error, path, own)) from None
+
+
+def load_source(dataset: str, folder: Path = Path()) -> Source:
+    """Read and check datasets/<dataset>/params.yaml alone; folder: the project's root directory.
+
+    Raises LeanError as load_params does.
+    """
+    _check_dataset(dataset, folder / "params.yaml")
+    path = folder / settings_file(dataset)
+    try:
+        return TypeAdapter(Source).validate_python(_read_yaml(path))
+    except ValidationError as error:
+        raise LeanError(_sentence(error, path, path)) from None
+
+
+def _check_dataset(name: Any, params_file: Path) -> None:
+    """Raise LeanError unless datasets/ has the dataset."""
+    found = sorted(file.parent.name for file in params_file.parent.glob("datasets/*/params.yaml"))
+    if name not in found:
+        raise LeanError(
+            f"{params_file}: dataset: {name!r} is not one of {', '.join(found)}, the directories "
+            "in datasets/"
+        )
+
+
+def _sentence(error: ValidationError, path: Path, own: Path) -> str:
+    """Say what is wrong; path: of params.yaml; own: of the dataset's settings."""
+    fault, why = first_fault(error), reason(error, Params)
+    place, file = fault["loc"], path
+    if place[:1] == ("models",):
+        file = path.with_name(MODELS_FILE)
+    elif place[:1] == ("source",):
+        file, place = own, place[2:] or place  # after the field and the kind
+    for other in (path.with_name(MODELS_FILE), own):
+        if why.startswith(name := f"{other.relative_to(path.parent).as_posix()}: "):
+            file, why = other, why.removeprefix(name)
+    parts = [str(file), ".".join(str(part) for part in place)]
+    if fault["type"] != "missing" and not isinstance(fault["input"], dict):
+        parts.append(repr(fault["input"]))
+    return ": ".join(part for part in (*parts, why) if part)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -3,9 +3,27 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lean_audio.errors import LeanError
+
 # What trainings depend on apart from what evaluations do; dev and eval are FSD50K's terms.
 SPLIT_FOLDERS = {"train": "dev/train", "val": "dev/val", "eval": "eval"}
 HEAD_WEIGHTS = "head.weights.h5"
+
+
+def settings_file(dataset: str) -> Path:
+    """Return the file of a dataset's own settings."""
+    return Path("datasets", dataset, "params.yaml")
+
+
+def check_links() -> None:
+    """Raise LeanError if a directory that DVC writes to is a link: DVC fails once it is full."""
+    for top in map(Path, ("data", "models", "metrics", "report")):
+        for path in (top, *top.glob("*")):
+            if path.is_symlink():
+                raise LeanError(
+                    f"{path} is a symbolic link to {path.readlink()}: DVC cannot keep files "
+                    "outside the project; move the whole project to that disk"
+                )
 
 
 @dataclass(frozen=True)
@@ -97,6 +115,15 @@ class Paths:
     @property
     def trainings(self) -> Path:
         return self.metrics / "trainings"
+
+    @property
+    def headline(self) -> Path:
+        """Copy of the headline model's head."""
+        return self.models / "headline"
+
+    @property
+    def headline_scores(self) -> Path:
+        return self.data / "headline.npy"
 
     @property
     def device(self) -> Path:

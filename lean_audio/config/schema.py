@@ -1,6 +1,6 @@
 """The sections of params.yaml and the models of models.yaml: what each setting may be.
 
-The section `datasets` is in config.datasets.
+What a dataset may be is in config.datasets.
 """
 
 import re
@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 AttentionName = Literal["none", "affinity", "bahdanau"]
-DatasetName = Literal["demo", "folder", "fsd50k"]
 Licence = Literal["CC0", "CC-BY", "CC-BY-NC", "CC-Sampling+"]
 Scheme = Literal[
     "float32", "float16", "dynamic_int8", "weight_only_int8", "selective_int8", "int4", "full_int8"
@@ -110,7 +109,7 @@ class ExampleClips(Frozen):
     clips: Positive
     max_s: Annotated[float, Field(gt=0)]
     labels: Positive
-    audio: tuple[DatasetName, ...]
+    audio: tuple[str, ...]
 
 
 class Affinity(Frozen):
@@ -180,13 +179,12 @@ class Model(Frozen):
 
 
 class Quantize(Frozen):
-    """Which model is made into .tflite files, and by which schemes.
+    """By which schemes the headline model is made into .tflite files.
 
-    variant: headline, or one of `variants`; *_max_change: mean absolute change of a score, relative
-    to the mean score, beyond what 8-bit weights cause.
+    *_max_change: mean absolute change of a score, relative to the mean score, beyond what 8-bit
+    weights cause.
     """
 
-    variant: str
     schemes: tuple[Scheme, ...]
     probe_clips: Positive
     int4_max_change: Fraction

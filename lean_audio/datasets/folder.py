@@ -14,7 +14,7 @@ from lean_audio.errors import counted
 from lean_audio.screen import say
 
 
-def read_own_sounds(settings: Folder) -> tuple[Dataset, str]:
+def read_own_sounds(settings: Folder, name: str) -> tuple[Dataset, str]:
     """Return the dataset and one line about it; print a warning for what may be a mistake.
 
     Raises LeanError for a directory that no training is possible with.
@@ -30,7 +30,7 @@ def read_own_sounds(settings: Folder) -> tuple[Dataset, str]:
     clips = clips.assign(split=split)
     check_splits(clips, found.where)
     origin = f"the directory {root.resolve().name!r} {found.layout}"
-    dataset = make_dataset(clips, found, "folder", origin, synthetic=False)
+    dataset = make_dataset(clips, found, name, origin, synthetic=False)
     dataset = replace(dataset, checks=check_clips(dataset.clips, dataset.vocabulary))
     for sentence in sentences(dataset.checks):
         say(f"warning: {sentence}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from lean_audio.audio.split_zip import ArchiveRoot, crc32
+from lean_audio.config.datasets import Source
 from lean_audio.datasets.layouts.found import Found
 from lean_audio.datasets.layouts.fsd50k import Root, read_fsd50k
 from lean_audio.datasets.names import SPLITS, split_labels
@@ -63,14 +64,14 @@ class Dataset:
         write_json(folder / "dataset.json", {name: getattr(self, name) for name in names})
 
 
-def dataset_root(dataset: str, folder: Path, raw: Path) -> Root:
+def dataset_root(source: Source, raw: Path) -> Root:
     """Return the root that the files of a dataset are below: a directory, or the archives in one.
 
-    folder: directory of your own sounds; raw: directory of generated or downloaded ones.
+    raw: directory of generated or downloaded sounds.
     """
-    if dataset == "folder":
-        return folder
-    return ArchiveRoot(raw) if dataset == "fsd50k" else raw
+    if source.kind == "folder":
+        return source.root
+    return ArchiveRoot(raw) if source.kind == "fsd50k" else raw
 
 
 def load_dataset(folder: Path) -> Dataset:

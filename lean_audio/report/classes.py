@@ -46,7 +46,7 @@ def compare_classes(ours: Scores, theirs: Scores) -> Record:
 def class_wise_rows(aps: Mapping[str, Scores], headline: str) -> list[Record]:
     """Compare the paper's three pairs, as far as both models are there."""
     pairs = [("joint-none", "yamnet-projection", paper.JOINT_OVER_PROJECTION)]
-    if headline != "joint-none":
+    if headline.startswith("joint-") and headline != "joint-none":
         pairs.append((headline, "yamnet-projection", paper.ATTENTION_OVER_PROJECTION))
         pairs.append((headline, "joint-none", paper.ATTENTION_OVER_JOINT))
     return [

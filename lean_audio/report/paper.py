@@ -67,6 +67,11 @@ ABLATION = (
 )
 
 
+def stated(variant: str) -> AblationResult | None:
+    """Return the paper's row for a variant, if it has one."""
+    return next((row for row in ABLATION if row.variant == variant), None)
+
+
 @dataclass(frozen=True)
 class OnDeviceResult:
     """A small model in the paper's on-device table; cells that it leaves empty are empty."""

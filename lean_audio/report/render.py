@@ -6,7 +6,6 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from lean_audio.config.schema import AttentionName
 from lean_audio.files import write_text
 from lean_audio.report import charts, charts_extra, paper
 from lean_audio.report.beyond import beyond
@@ -80,14 +79,17 @@ def learning_row(variant: str, facts: Record, history: Sequence[Record]) -> Reco
     }
 
 
-def ablation_row(stated: paper.AblationResult, ours: Record) -> Record:
-    """Return one variant's metrics, the paper's, and ours minus the paper's (`difference`)."""
-    pairs = {"mAP": stated.mean_ap, "mAUC": stated.mean_auc, "d_prime": stated.d_prime}
-    difference = {
-        name: None if ours[name] is None else ours[name] - float(value)
-        for name, value in pairs.items()
-    }
-    return {"variant": stated.variant, "ours": ours, "paper": stated, "difference": difference}
+def ablation_row(variant: str, ours: Record) -> Record:
+    """Return one variant's metrics, the paper's if any, and ours minus the paper's."""
+    stated = paper.stated(variant)
+    difference: Record = dict.fromkeys(("mAP", "mAUC", "d_prime"))
+    if stated:
+        pairs = {"mAP": stated.mean_ap, "mAUC": stated.mean_auc, "d_prime": stated.d_prime}
+        difference = {
+            name: None if ours[name] is None else ours[name] - float(value)
+            for name, value in pairs.items()
+        }
+    return {"variant": variant, "ours": ours, "paper": stated, "difference": difference}
 
 
 @cache  # compiling the templates takes longer than rendering them
@@ -135,9 +137,8 @@ def summarize(measured: Measured, headline: str) -> Record:
         and measured.metrics[headline]["mAP"] - measured.metrics[BASELINE]["mAP"] > LEAD,
         "best": max(defined, key=lambda name: measured.metrics[name]["mAP"], default=None),
         "ablation": [
-            ablation_row(row, measured.metrics[row.variant])
-            for row in paper.ABLATION
-            if row.variant in measured.metrics
+            ablation_row(name, measured.metrics[name])
+            for name in dict.fromkeys((*papers, headline))
         ],
         "classes": rows,
         "class_wise": class_wise_rows(aps, headline),
@@ -186,7 +187,7 @@ def render(
     examples_dir: Path,
     sounds_dir: Path,
     out_dir: Path,
-    attention: AttentionName,
+    headline: str,
     models: Models,
     seed: int,
     draws: int | None = None,
@@ -197,8 +198,8 @@ def render(
     ----------
     metrics_dir, examples_dir, sounds_dir, out_dir
         Of one dataset; sounds_dir holds the sounds of doubted clips, which the page refers to.
-    attention
-        Names the headline variant.
+    headline
+        Name of the model that is shown in full.
     models
         The models of this params file: only these are shown.
     seed
@@ -207,7 +208,6 @@ def render(
         Of the bootstrap; trainings with another number are left out. None: the most frequent one.
     """
     trainings = read_trainings(metrics_dir, models, draws)
-    headline = f"joint-{attention}"
     measured = read_measured(metrics_dir, trainings, models, seed, headline, limit=len(COLOURS))
     content = {**summarize(measured, headline), "device": read_device(metrics_dir), "seed": seed}
     content |= {"beyond": beyond(trainings, metrics_dir), "left_out": trainings.left_out}

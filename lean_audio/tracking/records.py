@@ -65,7 +65,7 @@ def _read_record(params: Params, run: Training) -> RunRecord:
     """Read one record; without weights it says no more than its files vouch for."""
     model, seed = run.model, run.seed
     weights = params.paths.training(model, seed).weights
-    device = (model, seed) == (params.quantized, params.seed)
+    device = (model, seed) == (params.shown, params.seed)
     tags, settings = run_tags(params, model, seed), run_params(params, model, seed)
     if not weights.is_file():
         tags = {name: value for name, value in tags.items() if name not in OF_CODE}

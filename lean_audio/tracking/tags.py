@@ -69,7 +69,7 @@ def run_params(params: Params, model: str, seed: int) -> dict[str, str]:
     sections = {
         "dataset": params.dataset,
         "seed": seed,
-        "datasets": {params.dataset: getattr(params.datasets, params.dataset).model_dump()},
+        "source": params.source.model_dump(),
         "yamnet": params.yamnet.model_dump(),
         "prepare": params.prepare.model_dump(),
         "embed": params.embed.model_dump(),

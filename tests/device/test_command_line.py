@@ -92,14 +92,14 @@ def test_the_only_model_here_is_found(capsysbinary, shipped, sound, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LEAN_AUDIO_MODEL", raising=False)
     assert "no models/*/lean.tflite" in lean_audio(capsysbinary, "info", code=2).complaint
-    for name in ("demo", "folder"):
+    for name in ("demo", "sounds"):
         folder = tmp_path / "models" / name
         folder.mkdir(parents=True)
         shutil.copy(shipped, folder / "lean.tflite")
         if name == "demo":
             assert "noise.wav" in lean_audio(capsysbinary, "predict", sound).text
     done = lean_audio(capsysbinary, "predict", sound, code=2)
-    assert "several (models/demo/lean.tflite, models/folder/lean.tflite)" in done.complaint
+    assert "several (models/demo/lean.tflite, models/sounds/lean.tflite)" in done.complaint
     monkeypatch.setenv("LEAN_AUDIO_MODEL", "models/demo/lean.tflite")
     assert "noise.wav" in lean_audio(capsysbinary, "predict", sound).text
 

@@ -15,8 +15,8 @@ from helpers import ALL_VARIANTS, ROOT, VARIANTS
 from ruamel.yaml import YAML
 
 TINY = [
-    ("params.yaml", "    clips: 1200", "    clips: 60"),  # of the demo
-    ("params.yaml", "{epochs: 12,", "{epochs: 2,"),
+    ("datasets/demo/params.yaml", "clips: 1200", "clips: 60"),
+    ("datasets/demo/params.yaml", "{epochs: 12,", "{epochs: 2,"),
     ("params.yaml", "epochs: 40", "epochs: 2"),
     ("params.yaml", "probe_clips: 400", "probe_clips: 4"),
     ("params.yaml", "resamples: 1000", "resamples: 50"),

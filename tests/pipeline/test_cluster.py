@@ -36,7 +36,7 @@ def quiet(make_clone, backbone) -> Clone:
 
     clone = make_clone()
     for name, old, new in (
-        ("params.yaml", "dataset: demo", "dataset: folder"),
+        ("params.yaml", "dataset: demo", "dataset: sounds"),
         ("params.yaml", "workers: 0", "workers: 1"),
         ("lean_audio/features/prepare.py", "SHARD_CLIPS = 128", "SHARD_CLIPS = 2"),
         ("lean_audio/features/embed.py", "SHARD_CHUNKS = 2048", "SHARD_CHUNKS = 64"),
@@ -48,8 +48,8 @@ def quiet(make_clone, backbone) -> Clone:
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, CLIP_S * RATE_HZ + CLIPS)
     for number, path in enumerate(sorted((clone.root / "sounds").rglob("*.wav"))):
         soundfile.write(path, noise[number:], RATE_HZ)
-    clone.stage("download", "--dataset", "folder")
-    weights, embedder = (clone.root / "data/folder" / name for name in ("weights", "embedder"))
+    clone.stage("download", "--dataset", "sounds")
+    weights, embedder = (clone.root / "data/sounds" / name for name in ("weights", "embedder"))
     source = Yamnet(source="untrained", hub_url="")
     prepare_weights(backbone, source, synthetic=True, folder=weights)
     write_embedder(backbone, weights, embedder, (), mean_normalization=False)
@@ -91,7 +91,7 @@ def start(project, tmp_path) -> Iterator[Start]:
 
 
 def folder(project: Clone, stage: str) -> Path:
-    return project.root / "data" / "folder" / FOLDERS[stage]
+    return project.root / "data" / "sounds" / FOLDERS[stage]
 
 
 def contents(project: Clone, stage: str) -> dict[str, bytes]:
@@ -207,7 +207,7 @@ def assert_only_the_rest_is_done(quiet: Clone, project: Clone, stage: str) -> No
 def test_a_full_disk_is_one_sentence_and_nothing_is_lost(quiet, project, stage, small_disk):
     disk, resize = small_disk
     data = project.root / "data"
-    shutil.rmtree(data / "folder" / "embeddings")
+    shutil.rmtree(data / "sounds" / "embeddings")
     resize(f"{size_kb(data) + size_kb(folder(quiet, stage)) // 2}k")
     shutil.copytree(data, disk / "data")
     shutil.rmtree(data)

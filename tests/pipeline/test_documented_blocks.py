@@ -49,7 +49,7 @@ def furnish(clone: Clone) -> Clone:
     binaries, models = clone.root / ".venv" / "bin", clone.root / "models"
     binaries.parent.mkdir()
     binaries.symlink_to(Path(sys.executable).parent)
-    shutil.copytree(models / "demo", models / "folder", ignore=shutil.ignore_patterns("heads"))
+    shutil.copytree(models / "demo", models / "sounds", ignore=shutil.ignore_patterns("heads"))
     shutil.copy(models / "demo" / "lean.tflite", clone.root)
     noise = np.random.default_rng(0).normal(0, 0.1, 40_000)
     for name in ("my.wav", "long.wav", "sound.wav", "a.flac", "b.flac", "sounds/dog.wav"):

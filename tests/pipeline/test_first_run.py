@@ -88,7 +88,7 @@ def trained_epochs(run) -> bool:
 
 @pytest.mark.specialist
 def test_ctrl_c_in_a_training_is_one_line(working):
-    working.edit("params.yaml", "{epochs: 2,", "{epochs: 9999,")
+    working.edit("datasets/demo/params.yaml", "{epochs: 2,", "{epochs: 9999,")
     process = working.start(sys.executable, "-m", "stages.train", "--model", "plus", "--seed", "3")
     while not any(trained_epochs(run) for run in runs(local(working.root))):
         assert process.poll() is None  # before its first epoch, a library may swallow the signal

@@ -44,16 +44,17 @@ def server(miniature):
 def clone(make_clone, miniature, server) -> Clone:
     """A clone that is set to the miniature, and nothing run yet."""
     clone = make_clone()
-    for old, new in (
-        (r"^dataset: demo", "dataset: fsd50k"),
-        (r"base_url: \S+", f"base_url: {server.url}"),
-        (r"manifest: \S+", f"manifest: {miniature.manifest}"),
-        (r"source: auto", "source: untrained"),
-        (re.escape(SCHEMES), "[float32]"),
-        (r"variant: headline", "variant: yamnet-projection"),  # which is converted faster
-        (r"  - joint-affinity\n", "  - yamnet-projection\n"),
+    own = "datasets/fsd50k/params.yaml"
+    for file, old, new in (
+        ("params.yaml", r"^dataset: demo", "dataset: fsd50k"),
+        (own, r"base_url: \S+", f"base_url: {server.url}"),
+        (own, r"manifest: \S+", f"manifest: {miniature.manifest}"),
+        ("params.yaml", r"source: auto", "source: untrained"),
+        ("params.yaml", re.escape(SCHEMES), "[float32]"),
+        ("params.yaml", r"headline: joint", "headline: yamnet-projection"),  # converted faster
+        ("params.yaml", r"  - joint-affinity\n", "  - yamnet-projection\n"),
     ):
-        path = clone.root / "params.yaml"
+        path = clone.root / file
         text, found = re.subn(old, new, path.read_text(), count=1, flags=re.MULTILINE)
         assert found, old
         path.write_text(text)
@@ -126,10 +127,10 @@ def test_a_download_that_is_killed_goes_on_and_a_second_run_beside_it_is_locked_
 
 
 def test_prepared_audio_is_that_of_the_same_sounds_in_folders(miniature, params, tmp_path):
-    settings = params.datasets.fsd50k.model_copy(update={"manifest": miniature.manifest})
+    settings = params.source.model_copy(update={"manifest": miniature.manifest})
     sounds = miniature.folder.parent / "sounds"
     archives = read_archives(settings, miniature.folder), ArchiveRoot(miniature.folder)
-    folders = read_layout(sounds, name="folder", origin="a test", synthetic=False), sounds
+    folders = read_layout(sounds, name="sounds", origin="a test", synthetic=False), sounds
     prepared = []
     for number, (dataset, root) in enumerate((archives, folders)):
         audio = tmp_path / str(number)
@@ -202,7 +203,7 @@ def test_anyone_who_pulls_the_embeddings_trains_without_raw_audio(clone, server,
 @pytest.mark.specialist
 @pytest.mark.usefixtures("ablation")
 def test_clips_of_some_licences_alone_are_used(clone, server):
-    clone.edit("params.yaml", "licences: []", "licences: [CC0]")
+    clone.edit("datasets/fsd50k/params.yaml", "licences: []", "licences: [CC0]")
     data = clone.root / "data" / "fsd50k"
     before = pd.read_csv(data / "clips" / "clips.csv")
     server.asked.clear()

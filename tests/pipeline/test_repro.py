@@ -82,11 +82,15 @@ def test_saved_scores_are_those_of_the_saved_head(finished, backbone):
     data = finished.root / "data" / "demo"
     examples = open_examples(data / "audio", data / "embeddings", "eval")
     classes = len(examples.chunks.vocabulary)
-    for name in (*VARIANTS, "headline"):
-        head = read_head(finished.root / "models" / "demo" / "heads" / f"{name}-1")
-        assert head.model == ("joint-bahdanau" if name == "headline" else name)
+    models = finished.root / "models" / "demo"
+    for name in VARIANTS:
+        head = read_head(models / "heads" / f"{name}-1")
+        assert head.model == name
         scores = score_clips(head.open(classes, backbone), examples)
         np.testing.assert_allclose(scores, np.load(data / f"scores/{name}-1.npy"), atol=1e-6)
+    assert read_head(models / "headline").model == "joint-bahdanau"
+    copied = (data / "headline.npy").read_bytes()
+    assert copied == (data / "scores/joint-bahdanau-1.npy").read_bytes()
 
 
 def test_a_second_repro_runs_nothing(finished):
@@ -118,10 +122,10 @@ def test_a_killed_run_taken_up_again_ends_in_the_same_bytes(working):
 def test_a_folder_of_sounds_is_followed_and_the_demo_stays(working, tmp_path):
     splits = {"a": "train", "b": "train", "c": "val", "d": "eval"}
     root = write_layout(tmp_path / "mine", {name: (s, "Bark,Dog") for name, s in splits.items()})
-    working.edit("params.yaml", "dataset: demo", "dataset: folder")
-    working.edit("params.yaml", "root: sounds", f"root: {root}")
+    working.edit("params.yaml", "dataset: demo", "dataset: sounds")
+    working.edit("datasets/sounds/params.yaml", "root: sounds", f"root: {root}")
     working.run("dvc", "repro", "prepare")
-    assert (working.root / "data" / "folder" / "audio" / "eval" / "clips.parquet").is_file()
+    assert (working.root / "data" / "sounds" / "audio" / "eval" / "clips.parquet").is_file()
     assert "up to date" in working.run("dvc", "status", "prepare")
     changes = [
         lambda: soundfile.write(root / "FSD50K.dev_audio" / "a.wav", np.zeros(9000), 16_000),
@@ -130,21 +134,21 @@ def test_a_folder_of_sounds_is_followed_and_the_demo_stays(working, tmp_path):
     ]
     for change in changes:
         change()
-        output = working.run("dvc", "status", "datasets/folder/dvc.yaml:download")
+        output = working.run("dvc", "status", "datasets/sounds/dvc.yaml:download")
         assert "modified" in output
     working.run("dvc", "repro", "prepare")
-    vocabulary = working.root / "data" / "folder" / "clips" / "vocabulary.csv"
+    vocabulary = working.root / "data" / "sounds" / "clips" / "vocabulary.csv"
     assert "Cat" in vocabulary.read_text()
-    working.edit("params.yaml", "dataset: folder", "dataset: demo")
-    working.edit("params.yaml", f"root: {root}", "root: sounds")
+    working.edit("params.yaml", "dataset: sounds", "dataset: demo")
+    working.edit("datasets/sounds/params.yaml", f"root: {root}", "root: sounds")
     output = working.run("dvc", "repro")
     assert not re.search("stages.(train|evaluate|embed|quantize)", output)
-    assert (working.root / "metrics" / "folder" / "set_aside.csv").is_file()
+    assert (working.root / "metrics" / "sounds" / "set_aside.csv").is_file()
 
 
 def test_an_experiment_on_another_dataset_leaves_results_and_cache(working):
     """`dvc exp run` takes its own files out of the workspace; results in git must stay."""
-    settings = ("--set-param", "dataset=folder", "--set-param", "yamnet.source=nowhere")
+    settings = ("--set-param", "dataset=sounds", "--set-param", "yamnet.source=nowhere")
     output = working.run("dvc", "exp", "run", *settings, fails=True)
     assert "error: " in output
     for variant in VARIANTS:
@@ -160,15 +164,15 @@ def test_an_experiment_on_another_dataset_leaves_results_and_cache(working):
 def test_bad_input_is_one_sentence_and_leaves_nothing(make_clone):
     clone = make_clone()
     (clone.root / "sounds" / "FSD50K.ground_truth").mkdir()
-    clone.edit("params.yaml", "dataset: demo", "dataset: folder")
+    clone.edit("params.yaml", "dataset: demo", "dataset: sounds")
     output = clone.run("dvc", "repro", fails=True)
     assert re.findall(r"^error: .*$", output, re.MULTILINE) == [
         "error: sounds/FSD50K.ground_truth/vocabulary.csv is missing: "
         "a dataset needs FSD50K's layout (sounds/README.md)"
     ]
     assert "Traceback" not in output
-    assert not list(clone.root.glob("data/folder/clips/*"))
-    clone.edit("params.yaml", "dataset: folder", "dataset: esc50")
+    assert not list(clone.root.glob("data/sounds/clips/*"))
+    clone.edit("params.yaml", "dataset: sounds", "dataset: esc50")
     for stage in (("download", "--dataset", "demo"), ("report",)):
         output = clone.stage(*stage, fails=True)
         assert output.startswith("error: params.yaml: dataset: 'esc50'")

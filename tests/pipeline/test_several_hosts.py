@@ -42,6 +42,7 @@ def project(root: Path) -> Path:
         text = text.replace(old, new)
     (root / "params.yaml").write_text(text)
     shutil.copy(ROOT / "models.yaml", root)
+    shutil.copytree(ROOT / "datasets", root / "datasets")
     return root
 
 

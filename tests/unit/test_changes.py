@@ -1,6 +1,7 @@
 """How the report states what a model changes: computed from the settings of both."""
 
 import pytest
+from helpers import of_dataset
 
 from lean_audio.config.changes import describe_change
 
@@ -39,8 +40,7 @@ MINUS, ARROW = "\N{MINUS SIGN}", "\N{RIGHTWARDS ARROW}"
     ],
 )
 def test_every_setting_that_differs_is_named_and_no_other(params, name, change):
-    params = params.model_copy(update={"dataset": "folder"})  # the demo trains all alike
-    assert describe_change(params, name) == change
+    assert describe_change(of_dataset(params, "sounds"), name) == change
 
 
 @pytest.mark.parametrize(

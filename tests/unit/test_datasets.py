@@ -9,7 +9,7 @@ from lean_audio.errors import LeanError
 
 
 def read(root) -> Dataset:
-    return read_layout(root, name="folder", origin="a test", synthetic=False)
+    return read_layout(root, name="sounds", origin="a test", synthetic=False)
 
 
 def test_clips_come_sorted_by_split_with_labels_file_and_hash(layout):
@@ -29,7 +29,7 @@ def test_saved_and_loaded_is_the_same(layout, tmp_path):
     dataset.save(tmp_path / "clips")
     loaded = load_dataset(tmp_path / "clips")
     assert loaded.vocabulary == dataset.vocabulary
-    assert (loaded.name, loaded.origin, loaded.synthetic) == ("folder", "a test", False)
+    assert (loaded.name, loaded.origin, loaded.synthetic) == ("sounds", "a test", False)
     assert loaded.clips.to_dict("list") == dataset.clips.to_dict("list")
 
 

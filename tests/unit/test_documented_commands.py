@@ -122,8 +122,8 @@ def test_a_wrong_command_is_noticed(project, mistake):
 
 def test_settings_persist_from_one_command_to_the_next(project):
     """As they do for anyone who types the lines of a block."""
-    change = ["dvc exp run -S quantize.variant=plus", "dvc exp run -S 'variants=[joint-bahdanau]'"]
-    with pytest.raises(CommandError, match=r"quantize\.variant: 'plus' is not one of"):
+    change = ["dvc exp run -S headline=plus", "dvc exp run -S 'variants=[joint-bahdanau]'"]
+    with pytest.raises(CommandError, match=r"headline: 'plus' is not one of"):
         project.check_all(split_commands("\n".join(change)))
     project.check_all(split_commands("\ngit checkout params.yaml\n".join(change)))
     project.check_all(split_commands("\n".join(change).replace("run", "run --queue")))

@@ -9,7 +9,7 @@ from helpers import ROOT
 from lean_audio.config.params import load_params
 
 PAGE = (ROOT / "docs" / "results.md").read_text()
-REPORT = (ROOT / "report" / "folder" / "report.md").read_text()
+REPORT = (ROOT / "report" / "real-sounds" / "report.md").read_text()
 FIGURE = re.compile(r"\W?\d+\.\d{3,}(?: to \W?\d+\.\d{3,})?")
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 
@@ -39,7 +39,7 @@ def test_figures_of_a_model_are_in_its_rows_of_the_report():
 
 @pytest.mark.parametrize(("model", "file"), [("LEAN", "device.json"), ("plus", "plus.device.json")])
 def test_figures_of_device_files_are_those_measured(model, file):
-    measured = json.loads((ROOT / "metrics" / "folder" / file).read_text())
+    measured = json.loads((ROOT / "metrics" / "real-sounds" / file).read_text())
     baseline = measured["baseline"]["latency"]["1"]["median_ms"]
     stated = [row for row in rows(PAGE) if row[0] == model and row[1].startswith("`")]
     assert len(stated) == 2

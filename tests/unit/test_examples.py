@@ -176,7 +176,7 @@ def test_the_sound_is_kept_for_listed_datasets_alone(written):
         sound = soundfile.info(loud / clip["audio"])
         assert (sound.samplerate, sound.channels, sound.format) == (16_000, 1, "MP3")
         assert sound.duration == pytest.approx(clip["duration_s"], abs=0.05)
-    mute = written("yamnet", "folder")
+    mute = written("yamnet", "sounds")
     assert [clip["audio"] for clip in read(mute)["clips"]] == [None] * 3
     assert sorted(path.name for path in mute.iterdir()) == [
         *("01.png", "02.png", "03.png", "examples.json")

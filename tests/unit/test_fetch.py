@@ -9,6 +9,7 @@ import pytest
 from fsd50k import serve, write_manifest
 from helpers import ROOT
 
+from lean_audio.config.params import load_source
 from lean_audio.datasets.download import BLOCK_BYTES, Downloader
 from lean_audio.datasets.fsd50k import check_space
 from lean_audio.datasets.manifest import missing_bytes, read_manifest
@@ -242,8 +243,8 @@ def test_a_manifest_that_is_missing_is_one_sentence(tmp_path):
         read_manifest(tmp_path / "none.yaml")
 
 
-def test_the_published_manifest_has_eleven_files_and_the_papers_counts(params):
-    published = read_manifest(ROOT / params.datasets.fsd50k.manifest)
+def test_the_published_manifest_has_eleven_files_and_the_papers_counts():
+    published = read_manifest(ROOT / load_source("fsd50k", ROOT).manifest)
     assert len(published.files) == 11
     assert sum(file.bytes for file in published.files) == 24_678_734_449
     assert all(len(file.md5) == 32 for file in published.files)

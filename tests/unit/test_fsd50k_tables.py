@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 from fsd50k import has_zip, make_miniature, write_manifest
-from helpers import write_layout
+from helpers import ROOT, write_layout
 
+from lean_audio.config.params import load_source
 from lean_audio.datasets.fsd50k import disk_needed, read_archives
 from lean_audio.datasets.layout import load_dataset, read_layout
 from lean_audio.datasets.licences import add_licences, short_name
@@ -22,8 +23,8 @@ def miniature(tmp_path_factory):
 
 
 @pytest.fixture
-def settings(miniature, params):
-    return params.datasets.fsd50k.model_copy(update={"manifest": miniature.manifest})
+def settings(miniature):
+    return load_source("fsd50k", ROOT).model_copy(update={"manifest": miniature.manifest})
 
 
 def test_clips_in_archives_are_those_in_folders(miniature, settings):

@@ -34,7 +34,7 @@ def flat(tmp_path):
 
 def test_a_folder_per_label(tmp_path):
     root = write_sounds(tmp_path, TREE)
-    dataset, said = read_own_sounds(settings(root))
+    dataset, said = read_own_sounds(settings(root), "sounds")
     assert dataset.vocabulary == ("cat", "dog", "owl")
     assert column(dataset, "labels")["cat/0"] == ("cat",)
     assert said.startswith("18 clips in 3 folders, one label per folder; 3 labels; ")
@@ -54,7 +54,7 @@ def test_folders_in_folders_give_all_their_labels_and_backgrounds_none(tmp_path)
 def test_folders_named_after_splits_are_splits(tmp_path):
     tops = {"Train": "train", "validation": "val", "test": "eval"}
     root = write_sounds(tmp_path, [f"{top}/dog/{top}{n}.wav" for top in tops for n in range(2)])
-    dataset, said = read_own_sounds(settings(root))
+    dataset, said = read_own_sounds(settings(root), "sounds")
     assert dataset.vocabulary == ("dog",)
     assert column(dataset, "split") == {f"{top}{n}": tops[top] for top in tops for n in range(2)}
     assert said.endswith("; 2 train, 2 val, 2 eval")
@@ -134,7 +134,7 @@ def test_a_table_however_it_was_saved(tmp_path, separator, end, encoding):
 
 def test_a_table_of_files_and_labels(flat):
     write_table(flat, rows())
-    dataset, said = read_own_sounds(settings(flat))
+    dataset, said = read_own_sounds(settings(flat), "sounds")
     assert column(dataset, "split")["2"] == "val"
     assert column(dataset, "labels")["1"] == ("cat",)
     assert said == "6 clips listed in labels.csv; 2 labels; 2 train, 2 val, 2 eval"
@@ -260,14 +260,14 @@ def test_the_list_of_clips_can_be_given_back(tmp_path):
     before = read(root)
     before.save(tmp_path / "saved")
     shutil.copy(tmp_path / "saved" / "clips.csv", root)
-    again, said = read_own_sounds(settings(root, split_seed=9))
+    again, said = read_own_sounds(settings(root, split_seed=9), "sounds")
     assert again.clips.to_dict("list") == before.clips.to_dict("list")
     assert "listed in clips.csv" in said and "split here" not in said
 
 
 def test_fsd50k_layout_is_read_as_before(layout, tmp_path):
-    dataset, said = read_own_sounds(settings(layout))
-    old = read_layout(layout, name="folder", origin=dataset.origin, synthetic=False)
+    dataset, said = read_own_sounds(settings(layout), "sounds")
+    old = read_layout(layout, name="sounds", origin=dataset.origin, synthetic=False)
     assert dataset.clips.to_dict("list") == old.clips.to_dict("list")
     assert dataset.origin == "the directory 'sounds' in FSD50K layout"
     assert said == "4 clips in FSD50K layout; 2 labels; 2 train, 1 val, 1 eval"

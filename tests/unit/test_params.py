@@ -1,25 +1,32 @@
 """params.yaml and models.yaml: whatever is wrong with them is said in one sentence."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from helpers import of_dataset
 
 from lean_audio.config.params import load_params
 from lean_audio.errors import LeanError
 
 ROOT = Path(__file__).parents[2]
 PARAMS, MODELS = "params.yaml", "models.yaml"
-TEXTS = {name: (ROOT / name).read_text() for name in (PARAMS, MODELS)}
+DEMO, SOUNDS = "datasets/demo/params.yaml", "datasets/sounds/params.yaml"
+TEXTS = {name: (ROOT / name).read_text() for name in (PARAMS, MODELS, DEMO, SOUNDS)}
 
 
 @pytest.fixture
 def load(tmp_path):
-    """Read both files after a change of one of them."""
+    """Read the files after a change of one of them, for the dataset that it is of."""
 
     def load_changed(file: str, old: str, new: str):
         assert old in TEXTS[file]
         for name, text in TEXTS.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text.replace(old, new) if name == file else text)
+        if file == SOUNDS:
+            path = tmp_path / PARAMS
+            path.write_text(path.read_text().replace("dataset: demo", "dataset: sounds"))
         return load_params(tmp_path / PARAMS)
 
     return load_changed
@@ -36,7 +43,8 @@ def check_fault(load, file: str, old: str, new: str, named: list[str]) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("dataset: demo", "dataset: esc50", ["dataset", "'esc50'", "'demo'", "'folder'"]),
+        ("dataset: demo", "dataset: esc50", ["dataset", "'esc50'", "demo, sounds"]),
+        ("dataset: demo", "dataset: [demo]", ["dataset", "['demo']", "demo, sounds"]),
         ("attention: bahdanau #", "attention: self #", ["'self'", "'none'", "'affinity'"]),
         ("epochs: 40", "epochs: 0", ["train.epochs", "0", "greater than 0"]),
         ("epochs: 40", "epoch: 40", ["train.epoch: 40", "allowed are epochs, batch_size"]),
@@ -44,10 +52,6 @@ def check_fault(load, file: str, old: str, new: str, named: list[str]) -> None:
         ("train: 1.0", "train: 1.5", ["prepare.hop_s.train", "1.5", "less than or equal to 1"]),
         ("hop_s: #", "hop: #", ["prepare.hop: ", "resampler, max_set_aside, max_clip_s, hop_s"]),
         ("max_clip_s: 3600", "max_clip_s: 0", ["prepare.max_clip_s: 0", "greater than 0"]),
-        ('group_pattern: ""', 'group_pattern: "("', ["group_pattern: '('", "regular expression"]),
-        ("eval_folds: []", "eval_folds: 5", ["folder.eval_folds: 5", "a list of folds"]),
-        ("val: 0.15, eval: 0.25", "val: 0.5, eval: 0.5", ["folder.splits", "nothing to train"]),
-        ("val: 0.15, eval: 0.25", "val: 0, eval: 0.25", ["folder.splits.val: 0", "greater than"]),
         ("seeds: [1]", "seeds: [-1]", ["seeds", "-1", "greater than"]),
         ("seeds: [1]", "seeds: [2, 1, 2]", ["seeds", "[2, 1, 2]", "2 is named twice"]),
         ("seeds: [1]", "seeds: []", ["seeds", "[]", "at least one seed"]),
@@ -55,7 +59,7 @@ def check_fault(load, file: str, old: str, new: str, named: list[str]) -> None:
         ("  - plus\n", "  - lean\n", ["variants", "'lean'", "models.yaml: yamnet, yamnet-proj"]),
         ("costs: []", "costs: [lean]", ["costs", "'lean'", "models.yaml", "joint-none"]),
         ("  - joint-bahdanau\n", "", ["'bahdanau'", "'joint-bahdanau'", "joint-affinity, plus"]),
-        ("variant: headline", "variant: recipe", ["quantize.variant", "'recipe'", "headline, yam"]),
+        ("headline: joint", "headline: recipe", ["headline", "'recipe'", "joint, yamnet, "]),
         ("[float32, float16", "[float16", ["quantize", "schemes", "float32 among them"]),
         ("learning_rate: 0.0001", "learning_rate: .inf", ["train.learning_rate", "inf"]),
         ("tail: repeat", "tail: pad", ["prepare.tail", "'pad'", "'repeat'", "'drop'"]),
@@ -63,7 +67,6 @@ def check_fault(load, file: str, old: str, new: str, named: list[str]) -> None:
         ("curve_classes: 6", "curve_classes: Dog", ["curve_classes", "'Dog'", "list of labels"]),
         ("curve_classes: 6", "curve_classes: [1]", ["curve_classes", "[1]", "list of labels"]),
         ("resamples: 1000", "resamples: 0", ["evaluate.resamples", "greater than 0"]),
-        ("audio: [demo]", "audio: [esc50]", ["examples.audio", "'esc50'", "'demo'", "'folder'"]),
         ("max_s: 8.0", "max_s: 0", ["examples.max_s", "0", "greater than 0"]),
         ("strategy: auto", "strategy: all", ["compute.strategy", "'all'", "'mirrored'"]),
         ("scheduler: local", "scheduler: host", ["cluster.scheduler", "'host'", "tcp://host:8786"]),
@@ -72,6 +75,24 @@ def check_fault(load, file: str, old: str, new: str, named: list[str]) -> None:
 )
 def test_faults_of_params_are_named_with_value_and_what_is_allowed(load, old, new, named):
     check_fault(load, PARAMS, old, new, named)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('group_pattern: ""', 'group_pattern: "("', ["group_pattern: '('", "regular expression"]),
+        ("eval_folds: []", "eval_folds: 5", ["eval_folds: 5", "a list of folds"]),
+        ("val: 0.15, eval: 0.25", "val: 0.5, eval: 0.5", ["splits: ", "nothing to train"]),
+        ("val: 0.15, eval: 0.25", "val: 0, eval: 0.25", ["splits.val: 0", "greater than"]),
+        ("kind: folder", "kind: esc50", ["kind", "'esc50'", "'demo', 'folder', 'fsd50k'"]),
+        ("kind: folder\n", "", ["kind"]),
+        ("split_seed: 1", "seed: 1", ["seed: 1", "is not a setting; allowed are", "split_seed"]),
+        ("root: sounds\n", "", ["root", "required"]),
+        ("train: {}", "train: {epoch: 1}", ["train.epoch: 1: is not a setting", "epochs, batch"]),
+    ],
+)
+def test_faults_of_a_dataset_are_named_with_value_and_what_is_allowed(load, old, new, named):
+    check_fault(load, SOUNDS, old, new, named)
 
 
 BAHDANAU = "attention: {kind: bahdanau, units: 128}"
@@ -84,7 +105,7 @@ NAMES = "letters, digits, - and _"
         ("  plus:\n", "  my model:\n", ["'my model'", NAMES]),
         ("  plus:\n", '  "a;touch X":\n', ["'a;touch X'", NAMES]),
         ("  plus:\n", '  "-plus":\n', ["'-plus'", NAMES]),
-        ("  plus:\n", "  headline:\n", ["'headline'", NAMES]),
+        ("  plus:\n", "  joint:\n", ["'joint'", NAMES]),
         ("after: joint-bahdanau", "after: lean", ["recipe.after", "'lean'", "joint-none"]),
         ("after: maxima\n", "after: plus\n", ["plus.after", "back to plus"]),
         ("  recipe:\n    after: joint-bahdanau", "  recipe:\n    after: plus", ["back to recipe"]),
@@ -132,6 +153,7 @@ def test_a_model_that_is_not_used_may_need_layers_that_are_not_cached(load):
 
 @pytest.mark.parametrize("setting", ["variants:", "costs: [one-layer] #"])
 def test_a_model_that_is_used_must_be_of_cached_layers(load, setting, tmp_path):
+    shutil.copytree(ROOT / "datasets", tmp_path / "datasets")
     (tmp_path / MODELS).write_text(
         TEXTS[MODELS].replace("layers: [pointwise_12_relu]", "layers: [pointwise_1_relu_max]")
     )
@@ -175,17 +197,16 @@ def test_the_papers_settings_are_the_default(params):
     assert params.prepare.hop_s.model_dump() == {"train": 1.0, "val": 0.5, "eval": 0.5}
     names = ["yamnet", "yamnet-projection", "joint-none", "joint-affinity", "joint-bahdanau"]
     assert list(params.variants)[:5] == names
-    for dataset in ("folder", "fsd50k"):
-        other = params.model_copy(update={"dataset": dataset})
+    for dataset in ("sounds", "fsd50k"):
+        other = of_dataset(params, dataset)
         assert all(other.recipe(name) == params.train for name in names)
 
 
 def test_the_first_seed_is_the_headlines(load):
     params = load(PARAMS, "seeds: [1]", "seeds: [7, 1, 3]")
-    assert (params.seed, params.headline) == (7, "joint-bahdanau")
-    assert params.quantized == params.headline
-    other = load(PARAMS, "variant: headline", "variant: plus")
-    assert (other.headline, other.quantized) == ("joint-bahdanau", "plus")
+    assert (params.seed, params.shown) == (7, "joint-bahdanau")
+    assert load(PARAMS, "attention: bahdanau", "attention: none").shown == "joint-none"
+    assert load(PARAMS, "headline: joint", "headline: plus").shown == "plus"
 
 
 def test_a_datasets_settings_replace_those_of_every_model(params, load):
@@ -194,16 +215,16 @@ def test_a_datasets_settings_replace_those_of_every_model(params, load):
         assert (recipe.epochs, recipe.learning_rate) == (12, 0.003)
     assert (recipe.schedule, recipe.mixup) == ("cosine", 1.0)  # plus keeps what is not named
     with pytest.raises(
-        LeanError, match=r"datasets\.demo\.train\.epoch: 12: is not a setting; .*epochs"
+        LeanError, match=r"datasets/demo/params\.yaml: train\.epoch: 12: is not a setting; .*epochs"
     ):
-        load(PARAMS, "{epochs: 12,", "{epoch: 12,")
-    with pytest.raises(LeanError, match=r"datasets\.demo\.train\.epochs: 0: .*greater than 0"):
-        load(PARAMS, "{epochs: 12,", "{epochs: 0,")
+        load(DEMO, "{epochs: 12,", "{epoch: 12,")
+    with pytest.raises(LeanError, match=r"params\.yaml: train\.epochs: 0: .*greater than 0"):
+        load(DEMO, "{epochs: 12,", "{epochs: 0,")
 
 
 def test_a_models_own_settings_replace_those_of_train(load):
     params = load(PARAMS, "batch_size: 64", "batch_size: 32")
-    params = params.model_copy(update={"dataset": "folder"})
+    params = of_dataset(params, "sounds")
     plus, scratch = params.recipe("plus"), params.recipe("yamnet-scratch")
     assert (plus.epochs, plus.learning_rate, plus.mixup, plus.batch_size) == (40, 0.001, 1.0, 32)
     assert (scratch.epochs, scratch.learning_rate, scratch.batch_size) == (40, 0.001, 32)
@@ -224,7 +245,6 @@ def test_a_models_own_settings_replace_those_of_train(load):
     ],
 )
 def test_settings_are_the_same_when_a_training_is(params, load, file, old, new, same):
-    folder = {"dataset": "folder"}
-    before = params.model_copy(update=folder).settings_sha256("joint-bahdanau")
-    changed = load(file, old, new).model_copy(update=folder)
+    before = of_dataset(params, "sounds").settings_sha256("joint-bahdanau")
+    changed = of_dataset(load(file, old, new), "sounds")
     assert (changed.settings_sha256("joint-bahdanau") == before) is same

@@ -29,7 +29,7 @@ def five_clips_per_shard(monkeypatch):
 
 
 def read(root):
-    return read_layout(root, name="folder", origin="a test", synthetic=False)
+    return read_layout(root, name="sounds", origin="a test", synthetic=False)
 
 
 def prepare_all(dataset, root, folder, params, *, workers=1, **changes):

@@ -24,7 +24,7 @@ ALL = set(SPLITS)
 
 
 def read(root: Path):
-    return read_layout(root, name="folder", origin="a test", synthetic=False)
+    return read_layout(root, name="sounds", origin="a test", synthetic=False)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_run_is_described_by_its_clips_its_backbone_and_the_fingerprints(
     found = describe_run(read(layout), tmp_path / "audio", weights, tmp_path / "features")
     assert found["data_sha256"] == {split: split for split in SPLITS}
     assert found["dataset"] == {
-        "name": "folder",
+        "name": "sounds",
         "origin": "a test",
         "synthetic": False,
         "classes": 2,

@@ -2,10 +2,12 @@
 
 import math
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 from report_data import (
     APS,
     ASIDE,
@@ -214,7 +216,7 @@ def test_the_headline_must_be_trained_and_evaluated(demo: Path, name: str):
     (demo / "trainings/joint-none-1" / name).unlink()
     expected = r"joint-none was not trained and evaluated with seed 1 .*`dvc repro`"
     with pytest.raises(LeanError, match=expected):
-        render(demo, demo / "report", "none")
+        render(demo, demo / "report", "joint-none")
     assert "| **joint-bahdanau** (headline) |" in pages(demo, demo / "report")[0]
 
 
@@ -238,8 +240,9 @@ def test_results_table_sets_every_dataset_beside_the_paper(demo: Path, tmp_path:
 def test_readme_block_is_replaced_idempotently_and_must_exist(
     demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: Params
 ):
-    make_metrics(demo.parent / "folder", "folder", synthetic=False, trained=True)
+    make_metrics(demo.parent / "real-sounds", "real-sounds", synthetic=False, trained=True)
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "datasets", "datasets")
     (path := Path("README.md")).write_text(f"# LEAN\n{readme.START}\nstale\n{readme.END}\nend\n")
     readme.update(params)
     once = path.read_text()

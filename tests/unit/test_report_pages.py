@@ -213,7 +213,7 @@ def test_each_variant_has_its_own_recipe_in_the_learning_table_and_the_card(
     assert "3 epochs, learning rate 0.0001, constant schedule, batch size 64" in (
         tmp_path / "report/model_card.md"
     ).read_text("utf-8")
-    render(demo, tmp_path / "report", "none")
+    render(demo, tmp_path / "report", "joint-none")
     assert "Recipe of joint-none: 77 epochs, learning rate 0.002, cosine schedule, batch" in (
         tmp_path / "report/model_card.md"
     ).read_text("utf-8")
@@ -243,7 +243,17 @@ def test_a_run_of_the_headline_alone_is_rendered(demo: Path, tmp_path: Path):
     models = {"joint-bahdanau": MODELS["joint-bahdanau"]}
     markdown, page = pages(demo, tmp_path / "report", models)
     assert "1 variant was trained" in page
-    assert "| class | joint-bahdanau | joint-bahdanau | change |" in markdown
+    assert "Most improved" not in markdown and 'id="changes"' not in page
+
+
+def test_a_model_that_is_not_in_the_paper_is_not_set_beside_it(device: Path, tmp_path: Path):
+    """As in a run on one's own sounds."""
+    write_training(device, "plus", like="joint-bahdanau")
+    render(device, tmp_path / "report", "plus", {"plus": MODELS["joint-bahdanau"]})
+    texts = [(tmp_path / "report" / name).read_text("utf-8") for name in report.PAGES]
+    for text in texts:
+        assert not re.search(r"\bpapers?\b", re.sub(r"--paper|\.paper\b", "", text))
+    assert "| **plus** (headline) | 0.5123 |" in texts[0]
 
 
 def test_a_report_without_labelled_evaluation_clips_says_not_available(

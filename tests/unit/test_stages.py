@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from helpers import ROOT
@@ -12,11 +13,11 @@ from helpers import ROOT
 from lean_audio.metrics.rounding import rounded
 
 
-def start(*command: str, **environment: str) -> subprocess.Popen[str]:
+def start(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KERAS")}
     return subprocess.Popen(
         [sys.executable, *command],
-        cwd=ROOT,
+        cwd=cwd,
         env=kept | environment,
         text=True,
         stdout=subprocess.PIPE,
@@ -41,6 +42,24 @@ def test_a_backend_that_is_not_there_is_one_sentence(name):
     output, _ = process.communicate()
     assert process.returncode == 1
     assert output.startswith(f"error: KERAS_BACKEND is '{name}'") and output.count("\n") == 1
+
+
+@pytest.mark.parametrize("link", ["data", "models/demo"])
+def test_a_link_to_another_disk_is_refused_before_any_work(tmp_path, link):
+    """DVC itself fails once the stage has done its work."""
+    for name in ("project", "scratch"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "project" / link).parent.mkdir(exist_ok=True)
+    (tmp_path / "project" / link).symlink_to(tmp_path / "scratch")
+    command = ("-m", "stages.download", "--dataset", "demo")
+    process = start(*command, cwd=tmp_path / "project", PYTHONPATH=str(ROOT), DVC_STAGE="download")
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert output == (
+        f"error: {link} is a symbolic link to {tmp_path / 'scratch'}: DVC cannot keep files "
+        "outside the project; move the whole project to that disk\n"
+    )
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_ctrl_c_while_libraries_are_imported_is_one_line(tmp_path):

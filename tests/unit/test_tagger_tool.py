@@ -1,0 +1,102 @@
+"""`make tagger`: which files of settings it writes, and what it refuses."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers import ROOT
+from ruamel.yaml import YAML
+
+from lean_audio.config.datasets import Folder
+from lean_audio.config.params import Params, load_params, load_source
+from lean_audio.errors import LeanError
+from tools import tagger
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch) -> Path:
+    """The settings in a directory of their own, beside a directory of sounds."""
+    root = tmp_path / "lean"
+    shutil.copytree(ROOT / "datasets", root / "datasets")
+    for name in ("params.yaml", "models.yaml"):
+        shutil.copy(ROOT / name, root)
+    (tmp_path / "Night birds (2026)").mkdir()
+    monkeypatch.chdir(root)
+    return root
+
+
+def own(params: Params) -> Folder:
+    assert isinstance(params.source, Folder)
+    return params.source
+
+
+def test_a_directory_becomes_a_set_of_its_own_that_is_selected(tmp_path, capsys):
+    sounds = tmp_path / "Night birds (2026)"
+    tagger.main(str(sounds))
+    params = load_params()
+    assert (params.dataset, params.shown, params.variants) == (
+        *("Night-birds-2026", "plus", ("plus",)),
+    )
+    assert own(params).root == sounds
+    assert own(params).splits == own_template().splits
+    pipeline = YAML(typ="safe").load(Path("datasets/Night-birds-2026/dvc.yaml").read_text())
+    assert pipeline["vars"] == [{"name": "Night-birds-2026"}]
+    assert capsys.readouterr().out == (
+        f"Night-birds-2026: plus on {sounds}; settings datasets/Night-birds-2026/params.yaml "
+        "(new); params.yaml now selects it\n"
+    )
+
+
+def own_template() -> Folder:
+    source = load_source("sounds")
+    assert isinstance(source, Folder)
+    return source
+
+
+def test_comments_stay(tmp_path):
+    before = Path("params.yaml").read_text().splitlines()
+    tagger.main(str(tmp_path), name="night")
+    after = Path("params.yaml").read_text().splitlines()
+    lost = [line for line in before if "#" in line and line not in after]
+    assert [line.split(":")[0] for line in lost] == ["dataset", "headline"]
+    comments = [line.split("#")[1] for line in after if line.startswith(("dataset", "headline"))]
+    assert comments == [line.split("#")[1] for line in lost]
+
+
+def test_settings_of_a_set_that_is_there_are_kept(tmp_path):
+    sounds = tmp_path / "Night birds (2026)"
+    tagger.main(str(sounds), name="night")
+    path = Path("datasets/night/params.yaml")
+    path.write_text(path.read_text().replace("split_seed: 1", "split_seed: 9"))
+    tagger.main(str(sounds), name="night", model="yamnet-projection")
+    assert own(load_params()).split_seed == 9
+    assert load_params().shown == "yamnet-projection"
+
+
+def test_yamnet_is_written_if_given(tmp_path):
+    (tmp_path / "yamnet").mkdir()
+    (tmp_path / "yamnet" / "saved_model.pb").touch()
+    tagger.main(str(tmp_path), name="night", yamnet=str(tmp_path / "yamnet"))
+    assert load_params().yamnet.source == str(tmp_path / "yamnet")
+    tagger.main(str(tmp_path), name="night")
+    assert load_params().yamnet.source == str(tmp_path / "yamnet")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"sounds": ""}, "SOUNDS is not set: make tagger SOUNDS=/my/clips"),
+        ({"sounds": "nowhere"}, "SOUNDS: 'nowhere' is not a directory"),
+        ({"name": "a/b"}, "NAME: 'a/b' cannot name a set of sounds: letters, digits, "),
+        ({"name": "demo"}, "NAME: datasets/demo/params.yaml is demo, not ..; choose another NAME"),
+        ({"name": "sounds"}, "NAME: datasets/sounds/params.yaml reads sounds, not ..; choose"),
+        ({"model": "lean"}, "model: 'lean' is not one of yamnet, "),
+        ({"yamnet": "nowhere"}, "YAMNET: 'nowhere' is not a SavedModel: it has no saved_model.pb"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_changes_nothing(project, changes, sentence):
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    with pytest.raises(LeanError) as error:
+        tagger.main(**{"sounds": "..", "name": "night"} | changes)
+    assert str(error.value).startswith(sentence)
+    assert before == {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
