@@ -1,7 +1,6 @@
 """A directory of one's own sounds: recognised, hashed, split if nobody has, and checked."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from lean_audio.config.datasets import Folder
 from lean_audio.datasets.checks import check_clips, sentences
@@ -31,8 +30,7 @@ def read_own_sounds(settings: Folder, name: str) -> tuple[Dataset, str]:
     check_splits(clips, found.where)
     origin = f"the directory {root.resolve().name!r} {found.layout}"
     dataset = make_dataset(clips, found, name, origin, synthetic=False)
-    dataset = replace(dataset, checks=check_clips(dataset.clips, dataset.vocabulary))
-    for sentence in sentences(dataset.checks):
+    for sentence in sentences(check_clips(dataset.clips, dataset.vocabulary)):
         say(f"warning: {sentence}")
     return dataset, _line(dataset, found.layout, made)
 
