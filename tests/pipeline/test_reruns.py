@@ -47,6 +47,7 @@ CASES = {
                 "evaluate@joint-affinity-1",
                 "evaluate@joint-bahdanau-1",
                 "evaluate_device",
+                "review",
                 "report",
             ),
         ],
