@@ -1,6 +1,6 @@
 """Bring a dataset here: generate the demo, read your own sounds, or download FSD50K."""
 
-from lean_audio.config.params import load_source
+from lean_audio.config.params import load_params, load_source
 from lean_audio.config.paths import Paths
 from lean_audio.datasets.demo.generate import generate
 from lean_audio.datasets.folder import read_own_sounds
@@ -20,7 +20,7 @@ def main(dataset: str) -> str:
         origin = f"{source.clips} synthetic clips, generated locally"
         found = read_layout(paths.raw, name=dataset, origin=origin, synthetic=True)
     else:
-        found, line = read_own_sounds(source, dataset)
+        found, line = read_own_sounds(source, dataset, load_params().prepare)
     found.save(paths.clips)
     return line or f"{len(found.clips):,} clips, {len(found.vocabulary)} labels"
 

@@ -50,6 +50,6 @@ def make_dataset(
         write_split(audio / place, clips[split], vocabulary)
         for name, labels, samples in clips[split]:
             checksum = level(samples)["digest"]
-            rows.append((name, split, tuple(labels), f"{name}.wav", checksum, "", "", ""))
+            rows.append((name, split, tuple(labels), f"{name}.wav", "", "", checksum, "", "", ""))
     table = pd.DataFrame(rows, columns=CLIP_COLUMNS)
     return Dataset("sounds", "made here", False, tuple(vocabulary), table)

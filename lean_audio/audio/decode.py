@@ -33,10 +33,11 @@ Quality = Literal["VHQ", "HQ", "MQ"]  # of soxr's anti-aliasing filter
 # libsndfile's log when a header promises more audio than the file holds
 _CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_LENGTH = 0x7FFF_0000  # a streaming recorder cannot know the length and writes this
-_UNKNOWN_FRAMES = 2**62  # libsndfile's count if a header states no length is above
+UNKNOWN_FRAMES = 2**62  # libsndfile's count if a header states no length is above
 _PAGE_BYTES, _OGG_LAST_PAGE = 65_536, 0x04
+_BLOCK_BYTES = 2**20
 _MP3_LENGTH_TAGS = (b"Xing\0\0\0", b"Info\0\0\0")
-_ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count padding that decoders drop
+ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count padding that decoders drop
 
 
 class BadClipError(Exception):
@@ -94,33 +95,60 @@ def _decode(path: Path | zipfile.Path, max_clip_s: float | None) -> tuple[np.nda
     source = path if isinstance(path, Path) else _unpacked(path)
     frames = 0
     try:
-        with soundfile.SoundFile(_for_libsndfile(source)) as file:
-            _refuse_cut_header(file.extra_info)
-            if file.format == "OGG":
-                _refuse_cut_ogg(source)
+        with faults_explained(source), open_sound(source) as file:
             frames, rate_hz = file.frames, file.samplerate
-            _refuse_odd_header(frames, rate_hz, max_clip_s)
+            _refuse_length(frames, rate_hz, max_clip_s)
             channels = file.read(dtype="float32", always_2d=True)  # (frames, channels)
+    except (ValueError, MemoryError):  # of a length that the header states, or does not
+        stated = f"{frames:,} samples" if frames < UNKNOWN_FRAMES else "no length"
+        raise BadClipError(f"unreadable: its header states {stated}") from None
+    if len(channels) < frames - ENCODER_PADDING_FRAMES and _states_length(source, path.suffix):
+        raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
+    return mix_down(channels), rate_hz
+
+
+@contextmanager
+def faults_explained(source: Path | io.BytesIO) -> Iterator[None]:
+    """Turn what is wrong with a sound into BadClipError, and with its disk into LeanError."""
+    try:
+        yield
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: headerless .raw
         _blame_the_disk(source)
         raise BadClipError(f"unreadable: {_reason(error)}") from None
-    except (ValueError, MemoryError):  # of a length that the header states, or does not
-        stated = f"{frames:,} samples" if frames < _UNKNOWN_FRAMES else "no length"
-        raise BadClipError(f"unreadable: its header states {stated}") from None
-    if len(channels) < frames - _ENCODER_PADDING_FRAMES and _states_length(source, path.suffix):
-        raise BadClipError(f"truncated: {len(channels)} of {frames} frames")
+
+
+def open_sound(source: Path | io.BytesIO) -> soundfile.SoundFile:
+    """Open a sound; raise BadClipError if it is cut or states an odd rate."""
+    file = soundfile.SoundFile(_for_libsndfile(source))
+    try:
+        _refuse_cut_header(file.extra_info)
+        if file.format == "OGG":
+            _refuse_cut_ogg(source)
+        if file.samplerate < MIN_RATE_HZ:
+            stated = f"{file.samplerate} Hz, less than {MIN_RATE_HZ:,} Hz"
+            raise BadClipError(f"its header states {stated}")
+    except BadClipError:
+        file.close()
+        raise
+    return file
+
+
+def mix_down(channels: np.ndarray) -> np.ndarray:
+    """Return the mean of (frames, channels); raise BadClipError for no samples, or odd ones."""
     if not len(channels):
         raise BadClipError("empty: no samples")
     if not np.isfinite(channels).all():
         raise BadClipError("contains samples that are NaN or infinite")
-    return channels.mean(axis=1), rate_hz
+    return channels.mean(axis=1)
 
 
 def _blame_the_disk(source: Path | io.BytesIO) -> None:
     """Raise LeanError if the disk cannot read the file: then the clip itself is not at fault."""
     try:
         if isinstance(source, Path):
-            source.read_bytes()
+            with source.open("rb") as file:
+                while file.read(_BLOCK_BYTES):
+                    pass
     except OSError as error:
         raise LeanError(
             f"{source} cannot be read on {socket.gethostname()}: {error.strerror}; every host "
@@ -134,13 +162,17 @@ def _refuse_cut_header(notes: str) -> None:
             raise BadClipError(f"truncated: {held} of {stated} bytes of samples")
 
 
-def _refuse_odd_header(frames: int, rate_hz: int, max_clip_s: float | None) -> None:
+def _refuse_length(frames: int, rate_hz: int, max_clip_s: float | None) -> None:
     """Refuse what would take hours and gigabytes, before any sample is read."""
-    if rate_hz < MIN_RATE_HZ:
-        raise BadClipError(f"its header states {rate_hz} Hz, less than {MIN_RATE_HZ:,} Hz")
-    if max_clip_s is not None and max_clip_s * rate_hz < frames < _UNKNOWN_FRAMES:
+    if frames < UNKNOWN_FRAMES:
+        refuse_length(frames / rate_hz, max_clip_s)
+
+
+def refuse_length(length_s: float, max_clip_s: float | None) -> None:
+    """Raise BadClipError for a clip that is too long."""
+    if max_clip_s is not None and length_s > max_clip_s:
         raise BadClipError(
-            f"{frames / rate_hz:,.0f} s long, more than prepare.max_clip_s ({max_clip_s:g}) allows"
+            f"{length_s:,.0f} s long, more than prepare.max_clip_s ({max_clip_s:g}) allows"
         )
 
 

@@ -8,6 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from lean_audio.config.schema import Frozen, Licence, Positive, Seed
 
+SETTINGS = "datasets/<name>/params.yaml"  # as it is called in messages
+
 
 class Dataset(Frozen):
     """What every dataset has.
@@ -43,7 +45,8 @@ class Folder(Dataset):
 
     table: of files and labels, relative to root; *_column: its columns; group_pattern: regular
     expression that finds the group in a file's path. Of these, what is empty is found. eval_folds:
-    values of the table's column fold; splits, split_seed: for clips without a split.
+    values of the table's column fold; propagate: add the labels above a label, which the table
+    parents holds; splits, split_seed: for clips without a split.
     """
 
     kind: Literal["folder"]
@@ -54,6 +57,8 @@ class Folder(Dataset):
     group_column: str
     group_pattern: str
     eval_folds: tuple[str, ...]
+    propagate: bool
+    parents: str
     splits: SplitFractions
     split_seed: Seed
 

@@ -11,6 +11,7 @@ from lean_audio.errors import counted, join_first
 SENTENCES = {
     "identical_across_splits": ("the same bytes in more than one split", "sound"),
     "groups_across_splits": ("clips in more than one split", "group"),
+    "recordings_across_splits": ("parts in more than one split", "recording"),
     "labels_without_training_clip": ("no training clip", "label"),
     "labels_alike": ("the same but for capitals, spaces or signs", "name"),
     "labels_on_every_clip": ("on every clip, so there is nothing to learn about it", "label"),
@@ -20,14 +21,18 @@ SENTENCES = {
 def check_clips(clips: pd.DataFrame, vocabulary: Sequence[str]) -> dict[str, list[str]]:
     """Return, for each check of SENTENCES that found something, what it found.
 
-    clips: clip, split, labels, checksum, group.
+    clips: clip, split, labels, file, start_s, end_s, checksum, group.
     """
     labels = clips[["split", "labels"]].explode("labels")
     trained = set(labels.loc[labels["split"] == "train", "labels"])
     counts = labels["labels"].value_counts()
     found = {
-        "identical_across_splits": _across_splits(clips, "checksum"),
+        "identical_across_splits": _across_splits(
+            clips.assign(sound=clips["checksum"] + " " + clips["start_s"] + " " + clips["end_s"]),
+            "sound",
+        ),
         "groups_across_splits": list(_several_splits(clips[clips["group"] != ""], "group")),
+        "recordings_across_splits": list(_several_splits(clips[clips["end_s"] != ""], "file")),
         "labels_without_training_clip": [name for name in vocabulary if name not in trained],
         "labels_alike": _alike(vocabulary),
         "labels_on_every_clip": [name for name in vocabulary if counts.get(name) == len(clips)],

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lean_audio.audio.split_zip import ArchiveRoot, crc32
@@ -19,7 +20,10 @@ from lean_audio.errors import BadInputError, LeanError
 from lean_audio.files import read_json, write_csv, write_json
 from lean_audio.screen import progress
 
-CLIP_COLUMNS = ["clip", "split", "labels", "file", "checksum", "group", "licence", "uploader"]
+CLIP_COLUMNS = [
+    *("clip", "split", "labels", "file", "start_s", "end_s", "checksum", "group", "licence"),
+    "uploader",
+]
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Dataset:
         Class labels, in order.
     clips
         One row per clip with the columns CLIP_COLUMNS, sorted by split and clip. labels is a tuple;
-        checksum is the MD5 of a file or the CRC-32 of an archive's entry; group, licence and
-        uploader may be empty.
+        start_s and end_s are text, and empty if the clip is a whole file; checksum is the MD5 of a
+        file or the CRC-32 of an archive's entry; group, licence and uploader may be empty.
     licence_filter
         Licences whose clips were selected; empty if all were.
     """
@@ -98,15 +102,16 @@ def read_layout(root: Root, *, name: str, origin: str, synthetic: bool) -> Datas
 
 def hash_clips(found: Found, root: Root) -> pd.DataFrame:
     """Return the clips with the column checksum."""
-    files = progress(found.clips["file"], "hash clips")
-    return found.clips.assign(checksum=[_checksum(root, file) for file in files])
+    files = progress(found.clips["file"].unique(), "hash clips")
+    checksums = {file: _checksum(root, file) for file in files}
+    return found.clips.assign(checksum=found.clips["file"].map(checksums))
 
 
 def make_dataset(
     clips: pd.DataFrame, found: Found, name: str, origin: str, synthetic: bool
 ) -> Dataset:
     """Make a dataset of hashed clips that all have a split."""
-    clips = clips.sort_values(["split", "clip"], key=_split_order, kind="stable")
+    clips = clips.iloc[np.lexsort(_order(clips)[::-1])]
     return Dataset(
         name=name,
         origin=origin,
@@ -116,8 +121,12 @@ def make_dataset(
     )
 
 
-def _split_order(column: pd.Series) -> pd.Series:
-    return column.map(SPLITS.index) if column.name == "split" else column
+def _order(clips: pd.DataFrame) -> list[pd.Series]:
+    """Return what clips are sorted by: split, name, and the start of a part of a recording."""
+    parts = clips["end_s"] != ""
+    names = clips["clip"].where(~parts, clips["clip"].str.rpartition("@")[0])
+    starts = pd.to_numeric(clips["start_s"].replace("", "-1"))
+    return [clips["split"].map(SPLITS.index), pd.Series(pd.factorize(names, sort=True)[0]), starts]
 
 
 def check_splits(clips: pd.DataFrame, where: str) -> None:

@@ -14,6 +14,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("eval", "evaluation", "test", "testing"), "eval"),
 }
 NEGATIVES = {"background", "_background_noise_", "negative", "silence"}  # folders without a label
+PARENTS_TABLES = ("parents.csv", "parents.tsv")  # child, parent; beside the sounds
 LABEL_SEPARATORS = ",;|"  # in a table of one's own; a comma in FSD50K's and in ours
 _INVISIBLE = "\ufeff\u200b"  # byte order mark, zero-width space
 
@@ -37,6 +38,11 @@ def split_of(text: str) -> str | None:
 def is_negative(folder: str) -> bool:
     """Return whether the clips of a folder have no label."""
     return clean(folder).casefold() in NEGATIVES
+
+
+def seconds_text(seconds: float) -> str:
+    """Write a time without trailing zeros; 7 decimals are exact for a sample at 16 kHz."""
+    return f"{seconds:.7f}".rstrip("0").rstrip(".")
 
 
 @cache  # clips with the same labels share one tuple

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from lean_audio.config.datasets import SETTINGS
 from lean_audio.datasets.names import SPLITS
 from lean_audio.errors import BadInputError, LeanError, counted
 
@@ -46,7 +47,7 @@ def group_clips(clips: pd.DataFrame, pattern: str, where: str) -> pd.DataFrame:
     matches = [re.search(pattern, file) for file in clips["file"]]
     if not any(matches):
         raise LeanError(
-            f"{where}: datasets.folder.group_pattern: {pattern!r} matches no file, for example "
+            f"{where}: {SETTINGS}: group_pattern: {pattern!r} matches no file, for example "
             f"not {clips['file'].iloc[0]!r}"
         )
     parts = [(match[1 if match.re.groups else 0] or "") if match else "" for match in matches]

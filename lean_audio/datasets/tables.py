@@ -28,7 +28,7 @@ def read_table(path: Entry, *, header: bool = True) -> pd.DataFrame:
 
     Raises LeanError for a file that is no table, and for a row with more fields than the header.
     """
-    rows = _rows(path, _text(path))
+    rows = _rows(path, read_text(path))
     if not rows:
         raise LeanError(f"{path} is not a CSV: it is empty")
     width = max(len(row) for _, row in rows)
@@ -48,7 +48,7 @@ def read_header(path: Path) -> list[str]:
     """Return the names of a table's columns, whatever is wrong below; empty if it is no table."""
     try:
         with path.open("rb") as file:
-            rows = _rows(path, _decode(file.read(HEADER_BYTES), errors="replace"), limit=1)
+            rows = _rows(path, decode(file.read(HEADER_BYTES), errors="replace"), limit=1)
     except (OSError, LeanError):
         return []
     return _names(rows[0][1]) if rows else []
@@ -94,7 +94,8 @@ def _separator(line: str) -> str:
     return max(SEPARATORS, key=lambda mark: len(next(csv.reader([line], delimiter=mark), [])))
 
 
-def _text(path: Entry) -> str:
+def read_text(path: Entry, kind: str = "a CSV") -> str:
+    """Read text in UTF-8 or UTF-16; raise LeanError, with the line, for what is neither."""
     try:
         content = read_bytes(path)
     except DamagedEntryError as error:
@@ -102,11 +103,12 @@ def _text(path: Entry) -> str:
     except OSError as error:
         raise LeanError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        return _decode(content)
+        return decode(content)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise LeanError(f"{path}, line {line}, is not a CSV in UTF-8; save it as one") from None
+        raise LeanError(f"{path}, line {line}, is not {kind} in UTF-8; save it as one") from None
 
 
-def _decode(content: bytes, errors: str = "strict") -> str:
+def decode(content: bytes, errors: str = "strict") -> str:
+    """Decode text in UTF-8, with or without byte order mark, or in UTF-16 with one."""
     return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig", errors)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from lean_audio.audio.decode import to_float
 from lean_audio.config.schema import Device
-from lean_audio.device.score import PARTS_FOLDER, Clips, score_file
+from lean_audio.device.score import PARTS_FOLDER, Clips, score_files
 from lean_audio.errors import LeanError
 from lean_audio.metrics.average_precision import mean_average_precision
 from lean_audio.metrics.bootstrap import map_drop_interval
@@ -61,11 +62,10 @@ def measure(
     schemes = sorted(folder.glob("*.tflite"))
     targets = evaluation.targets()
     with open_pool(workers, __name__) as pool:
-        scores = {model.stem: score_file(pool, model, evaluation) for model in schemes}
-    quality = {
-        model.stem: _quality(model, targets, reference, scores[model.stem], resamples)
-        for model in schemes
-    }
+        scores = score_files(pool, schemes, evaluation)
+        compare = partial(_quality, targets=targets, reference=reference, resamples=resamples)
+        names = [model.stem for model in schemes]
+        quality = dict(zip(names, pool.map(compare, schemes, scores), strict=True))
     models = [*sorted((folder / PARTS_FOLDER).glob("*.tflite")), *schemes]
     with open_pool(1, __name__) as pool:
         latency = pool.submit(
@@ -109,9 +109,10 @@ def _known(value: float) -> float | None:
 
 def _quality(
     model: Path,
+    scores: np.ndarray,
+    *,
     targets: np.ndarray,
     reference: np.ndarray,
-    scores: np.ndarray,
     resamples: int,
 ) -> dict[str, Any]:
     if not np.isfinite(scores).all():

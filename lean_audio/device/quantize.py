@@ -18,7 +18,7 @@ from lean_audio.audio.decode import SAMPLE_RATE_HZ, to_float
 from lean_audio.backbones.base import load_backbone
 from lean_audio.config.schema import Prepare, Quantize
 from lean_audio.device.recipes import MIXES, Mix, quantize
-from lean_audio.device.score import PARTS_FOLDER, Clips, score_file, some_clips
+from lean_audio.device.score import PARTS_FOLDER, Clips, score_files, some_clips
 from lean_audio.device.sensitivity import probe
 from lean_audio.errors import LeanError
 from lean_audio.features.chunks import Chunks
@@ -154,6 +154,7 @@ def run_guarded(work: Callable[[], object]) -> str | None:
 
 
 def _export(source: Source, validation: Clips, path: Path) -> None:
+    import lean_audio.quiet_keras  # noqa: F401
     from lean_audio.backbones.export import export_features, export_front_end
     from lean_audio.device.export import export_tagger  # TensorFlow, for this process only
     from lean_audio.training.heads import read_head
@@ -176,7 +177,7 @@ def _card(
         platt,
     )
 
-    scores = score_file(pool, model, validation)
+    (scores,) = score_files(pool, [model], validation)
     targets = validation.targets()
     slopes, intercepts = platt(targets, scores)
     return Card(
@@ -197,18 +198,15 @@ def _rounded(values: np.ndarray) -> list[float]:
 def _mixes(
     pool: ProcessPoolExecutor, model: Path, validation: Clips, settings: Quantize
 ) -> tuple[dict[str, Mix], pd.DataFrame]:
-    clips = some_clips(validation, settings.probe_clips)
     limits = {"selective_int8": settings.selective_max_change, "int4": settings.int4_max_change}
-    mixes, tables = {}, []
-    for scheme in settings.schemes:
-        if scheme in PROBED:
-            mixes[scheme], table = probe(
-                pool, model, PROBED[scheme], clips, max_change=limits[scheme]
-            )
-            tables.append(table)
-        else:
-            mixes[scheme] = MIXES[scheme]
-    return mixes, pd.concat(tables) if tables else pd.DataFrame()
+    probed = {PROBED[scheme]: limits[scheme] for scheme in settings.schemes if scheme in PROBED}
+    clips = some_clips(validation, settings.probe_clips)
+    found, sensitivity = probe(pool, model, probed, clips)
+    mixes = {
+        scheme: found[PROBED[scheme]] if scheme in PROBED else MIXES[scheme]
+        for scheme in settings.schemes
+    }
+    return mixes, sensitivity
 
 
 def quantize_file(model: Path, mix: Mix, clips: Clips, path: Path) -> None:

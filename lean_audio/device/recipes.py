@@ -18,7 +18,6 @@ from ai_edge_quantizer.qtyping import (
 )
 from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 
-import lean_audio.quiet_keras  # noqa: F401  ai_edge_quantizer imports TensorFlow
 from lean_audio.config.schema import Scheme
 from lean_audio.screen import quiet_stderr
 from lean_audio.tflite.file import operation_names

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from lean_audio.features.chunks import Chunks, open_chunks
 from lean_audio.parallel.pool import map_in_pool
 from lean_audio.tflite.runtime import Runtime
 
-CLIPS_PER_JOB = 64
+CLIPS_PER_JOB = 50
 SEED = 1  # of the clips that are drawn
 PARTS_FOLDER = "parts"  # of the network, for timing: front_end.tflite, and backbone.tflite with it
 
@@ -69,19 +70,25 @@ def score_mixes(
     Every job quantizes the model again, so with several mixes a job takes all clips.
     """
     portions = _portions(clips) if len(mixes) == 1 else [clips]
-    jobs = [Job(model, mix, portion) for mix in mixes for portion in portions]
-    done = list(map_in_pool(pool, score, jobs, title=title))
-    by_mix = [done[start : start + len(portions)] for start in range(0, len(done), len(portions))]
+    return _score(pool, [[Job(model, mix, part) for part in portions] for mix in mixes], title)
+
+
+def score_files(
+    pool: ProcessPoolExecutor, models: Sequence[Path], clips: Clips
+) -> list[np.ndarray]:
+    """Score the clips with each file: (clips, classes) float32."""
+    jobs = [[Job(model, {}, part) for part in _portions(clips)] for model in models]
+    return [scored.scores for scored in _score(pool, jobs, "score clips")]
+
+
+def _score(pool: ProcessPoolExecutor, jobs: Sequence[Sequence[Job]], title: str) -> list[Scored]:
+    """Do the jobs of each model side by side, and join the portions of its clips."""
+    done = map_in_pool(pool, score, list(chain.from_iterable(jobs)), title=title)
+    by_model = [list(islice(done, len(portions))) for portions in jobs]
     return [
-        Scored(np.concatenate([scored.scores for scored in parts]), parts[0].size_bytes)
-        for parts in by_mix
+        Scored(np.concatenate([part.scores for part in parts]), parts[0].size_bytes)
+        for parts in by_model
     ]
-
-
-def score_file(pool: ProcessPoolExecutor, model: Path, clips: Clips) -> np.ndarray:
-    """Score the clips with one file: (clips, classes) float32."""
-    (scored,) = score_mixes(pool, model, [{}], clips, f"score {model.stem}")
-    return scored.scores
 
 
 def _portions(clips: Clips) -> list[Clips]:

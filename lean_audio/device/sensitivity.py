@@ -8,6 +8,7 @@ hundred clips is mostly noise.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -22,9 +23,9 @@ SAVES_BYTES = ("int4",)
 
 
 def probe(
-    pool: ProcessPoolExecutor, model: Path, kind: str, clips: Clips, *, max_change: float
-) -> tuple[Mix, pd.DataFrame]:
-    """Choose the groups that get the coarser `kind`.
+    pool: ProcessPoolExecutor, model: Path, max_changes: Mapping[str, float], clips: Clips
+) -> tuple[dict[str, Mix], pd.DataFrame]:
+    """Choose the groups that get a coarser kind, for each of several kinds.
 
     Parameters
     ----------
@@ -32,40 +33,59 @@ def probe(
         Processes that score.
     model
         The float32 .tflite.
-    kind
-        Of recipes: how a chosen group is stored and computed.
+    max_changes
+        Kind of recipes (how a chosen group is stored and computed) -> largest mean absolute score
+        change, relative to the mean score, beyond that of BASE. The number of groups that it allows
+        is found by bisection.
     clips
         Validation clips to score.
-    max_change
-        Largest mean absolute score change, relative to the mean score, beyond that of BASE. The
-        number of groups that it allows is found by bisection.
 
     Returns
     -------
     tuple
-        The mix, and a table of the groups in the order in which they are combined: bytes saved
-        against BASE, mAP drop and score change against float32, score change with all groups above
-        (NaN where the bisection did not evaluate it), and whether it was chosen. A group that
-        should save bytes and does not comes last and is never chosen.
+        The mix of each kind, and a table of the groups of each kind in the order in which they are
+        combined: bytes saved against BASE, mAP drop and score change against float32, score change
+        with all groups above (NaN where the bisection did not evaluate it), and whether it was
+        chosen. A group that should save bytes and does not comes last and is never chosen.
     """
-    targets, groups = clips.targets(), groups_of(model.read_bytes())
-    mixes = [{}, BASE, *(BASE | {group: kind} for group in groups)]
-    reference, base, *alone = score_mixes(pool, model, mixes, clips, f"probe {kind}")
-    table = _sensitivity(kind, groups, targets, reference.scores, base, alone)
+    if not max_changes:
+        return {}, pd.DataFrame()
+    groups = groups_of(model.read_bytes())
+    alone = [BASE | {group: kind} for kind in max_changes for group in groups]
+    reference, base, *coarser = score_mixes(pool, model, [{}, BASE, *alone], clips, "probe groups")
+
+    def change_of(mix: Mix, title: str) -> float:
+        (scored,) = score_mixes(pool, model, [mix], clips, title)
+        return change(reference.scores, scored.scores)
+
+    mixes, tables, targets = {}, [], clips.targets()
+    for kind, max_change in max_changes.items():
+        of_kind, coarser = coarser[: len(groups)], coarser[len(groups) :]
+        table = _sensitivity(kind, groups, targets, reference.scores, base, of_kind)
+        limit = change(reference.scores, base.scores) + max_change
+        mixes[kind], table = _combined(table, kind, limit, change_of)
+        tables.append(table)
+    return mixes, pd.concat(tables)
+
+
+def _combined(
+    table: pd.DataFrame, kind: str, limit: float, change_of: Callable[[Mix, str], float]
+) -> tuple[Mix, pd.DataFrame]:
+    """Combine as many of the table's groups as change the scores by at most `limit`."""
     order = list(table["group"][table["useful"]])
     changes = pd.Series(np.nan, index=table["group"])
-    base_change = change(reference.scores, base.scores)
 
-    def added_change(count: int) -> float:
-        mix = BASE | dict.fromkeys(order[:count], kind)
-        (scored,) = score_mixes(pool, model, [mix], clips, f"{kind}: {count} groups")
-        changes[order[count - 1]] = change(reference.scores, scored.scores)
-        return changes[order[count - 1]] - base_change
+    def mix_of(count: int) -> Mix:
+        return BASE | dict.fromkeys(order[:count], kind)
 
-    taken = bisect_right(range(1, len(order) + 1), max_change, key=added_change)
+    def cumulative_change(count: int) -> float:
+        changes[order[count - 1]] = change_of(mix_of(count), f"{kind}: {count} groups")
+        return changes[order[count - 1]]
+
+    taken = bisect_right(range(1, len(order) + 1), limit, key=cumulative_change)
     table["cumulative_change"] = changes.to_numpy()
     table["chosen"] = table.index < taken
-    return BASE | dict.fromkeys(order[:taken], kind), table.drop(columns="useful")
+    return mix_of(taken), table.drop(columns="useful")
 
 
 def change(reference: np.ndarray, scores: np.ndarray) -> float:

@@ -5,7 +5,7 @@ the shards says what lies where in a row and which data it was computed from.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -18,6 +18,8 @@ from lean_audio.errors import LeanError
 from lean_audio.files import read_at, read_json
 
 LAYOUT_FILE = "layout.json"
+NUMBER_BYTES = 4
+IN_MEMORY_BYTES = 2**29  # per split; more than 29,000 chunks with all of params.yaml's embed.layers
 
 
 def features_shard(folder: Path, number: int) -> Path:
@@ -26,9 +28,13 @@ def features_shard(folder: Path, number: int) -> Path:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Cached features of one split, row by row with its chunk table."""
+    """Cached features of one split, row by row with its chunk table.
+
+    table: all rows, (chunks, width) float32, if they are kept in memory.
+    """
 
     folder: Path
+    table: np.ndarray | None = None
 
     @cached_property
     def _content(self) -> dict[str, Any]:
@@ -40,13 +46,22 @@ class Embeddings:
         return self._content["data_sha256"]
 
     @cached_property
-    def _layout(self) -> tuple[int, dict[str, tuple[int, int]], int]:
-        """Chunks per shard; feature -> its first byte in a row and its width; bytes per row."""
+    def _layout(self) -> tuple[int, dict[str, slice], int]:
+        """Chunks per shard; feature -> its place in a row; numbers per row."""
         layout = self._content
-        widths = layout["widths"]
-        ends = [4 * end for end in accumulate(widths.values(), initial=0)]
-        places = dict(zip(widths, zip(ends, widths.values(), strict=False), strict=True))
-        return layout["shard_chunks"], places, ends[-1]
+        ends = list(accumulate(layout["widths"].values(), initial=0))
+        places = map(slice, ends, ends[1:])
+        return layout["shard_chunks"], dict(zip(layout["widths"], places, strict=True)), ends[-1]
+
+    def in_memory(self, chunks: int) -> "Embeddings":
+        """Return the same features, kept in memory unless they exceed IN_MEMORY_BYTES.
+
+        chunks: their number in this split.
+        """
+        width = self._layout[-1]
+        if chunks * width * NUMBER_BYTES > IN_MEMORY_BYTES:
+            return self
+        return replace(self, table=self._read(range(chunks), slice(0, width)))
 
     @property
     def width(self) -> int:
@@ -59,17 +74,35 @@ class Embeddings:
             yield np.fromfile(path, "<f4").reshape(-1, self.width)
 
     def rows(self, rows: Sequence[int] | np.ndarray, feature: str = EMBEDDING) -> np.ndarray:
-        """Read a feature of some rows, (rows, width) float32, from disk by position.
+        """Return a feature of some rows, (rows, width) float32."""
+        return self.features(rows, [feature])[feature]
+
+    def features(
+        self, rows: Sequence[int] | np.ndarray, names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Return several features of some rows by name, each (rows, width) float32.
 
         Raises LeanError for a feature that is not cached.
         """
-        shard_chunks, places, row_bytes = self._layout
-        if feature not in places:
-            raise LeanError(f"{self.folder} holds no {feature!r}, only {', '.join(places)}")
-        start, width = places[feature]
-        values = np.empty((len(rows), width), "<f4")
+        _, places, _ = self._layout
+        for name in names:
+            if name not in places:
+                raise LeanError(f"{self.folder} holds no {name!r}, only {', '.join(places)}")
+        first = min(places[name].start for name in names)
+        values = self._read(rows, slice(first, max(places[name].stop for name in names)))
+        return {
+            name: values[:, places[name].start - first : places[name].stop - first]
+            for name in names
+        }
+
+    def _read(self, rows: Sequence[int] | np.ndarray, place: slice) -> np.ndarray:
+        """Return a part of some rows, from memory or else from disk by position."""
+        if self.table is not None:
+            return self.table[rows, place]
+        shard_chunks, _, width = self._layout
+        values = np.empty((len(rows), place.stop - place.start), "<f4")
         for value, row in zip(values, rows, strict=True):
             number, position = divmod(int(row), shard_chunks)
-            path = features_shard(self.folder, number)
-            read_at(path, position * row_bytes + start, value)
+            offset_bytes = (position * width + place.start) * NUMBER_BYTES
+            read_at(features_shard(self.folder, number), offset_bytes, value)
         return values

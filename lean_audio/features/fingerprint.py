@@ -15,8 +15,8 @@ def data_sha256(
     Parameters
     ----------
     clips
-        Usable clips: clip, checksum, labels, offset. Where they are stored, their licence and
-        uploader do not count.
+        Usable clips: clip, checksum, start_s, end_s, labels, offset. Where they are stored, their
+        licence and uploader do not count.
     chunks
         clip (row of `clips`), offset and samples of each chunk.
     vocabulary
@@ -27,7 +27,8 @@ def data_sha256(
     start = chunks["offset"] - clips["offset"].to_numpy()[chunks["clip"]]
     views = chunks[["clip", "samples"]].assign(start=start)
     digest = hashlib.sha256(json.dumps([list(vocabulary), resampler]).encode())
-    for table in (clips[["clip", "checksum", "labels"]], views):
+    parts = ["start_s", "end_s"] if (clips["end_s"] != "").any() else []
+    for table in (clips[["clip", "checksum", *parts, "labels"]], views):
         digest.update(table.to_csv(index=False, lineterminator="\n").encode())
     return digest.hexdigest()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from lean_audio.audio.decode import BadClipError, Quality, read_clip
+from lean_audio.audio.parts import Recordings
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.config.schema import Prepare
 from lean_audio.datasets.layout import SPLITS, Dataset, Root, check_splits
@@ -23,11 +24,14 @@ CLIP_COLUMNS = ["clip", "labels", "shard", "offset", "samples"]
 
 @dataclass(frozen=True)
 class ShardJob:
-    """The files of one shard, in order; `number` names the shard's file in the split's folder."""
+    """The clips of one shard, in order; `number` names the shard's file in the split's folder.
+
+    clips: file, start_s and end_s of each; the times are empty for a whole file.
+    """
 
     number: int
     root: Root
-    files: tuple[str, ...]
+    clips: tuple[tuple[str, str, str], ...]
     folder: Path
     resampler: Quality
     max_clip_s: float
@@ -95,11 +99,16 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
     with (
         atomic_file(shard_path(job.folder, job.number)) as temporary,
         temporary.open("wb") as shard,
+        Recordings(job.resampler, job.max_clip_s) as recordings,
     ):
-        for file in job.files:
+        for file, start_s, end_s in job.clips:
             row: dict[str, int | str] = {"shard": job.number, "offset": offset, "reason": ""}
             try:
-                samples = read_clip(job.root / file, job.resampler, job.max_clip_s)
+                place = job.root / file
+                if end_s and isinstance(place, Path):
+                    samples = recordings.read(place, float(start_s), float(end_s))
+                else:
+                    samples = read_clip(place, job.resampler, job.max_clip_s)
                 shard.write(samples.tobytes())
                 row["samples"] = len(samples)
                 offset += len(samples)
@@ -112,7 +121,8 @@ def store_shard(job: ShardJob) -> list[dict[str, int | str]]:
 def _key(dataset: Dataset, settings: Prepare) -> str:
     """Return a key of the shards alone; hops, tail and max_set_aside do not change them."""
     clips = hashlib.sha256()
-    for row in dataset.clips[["split", "file", "checksum"]].itertuples(index=False):
+    columns = ["split", "file", "start_s", "end_s", "checksum"]
+    for row in dataset.clips[columns].itertuples(index=False):
         clips.update(("\0".join(row) + "\n").encode())
     return content_key(
         clips=clips.hexdigest(), resampler=settings.resampler, max_clip_s=settings.max_clip_s
@@ -123,9 +133,10 @@ def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iter
     for split in SPLITS:
         directory = folder / SPLIT_FOLDERS[split]
         directory.mkdir(parents=True, exist_ok=True)
-        files = dataset.clips.loc[dataset.clips["split"] == split, "file"].tolist()
-        for number, start in enumerate(range(0, len(files), SHARD_CLIPS)):
-            part = tuple(files[start : start + SHARD_CLIPS])
+        chosen = dataset.clips.loc[dataset.clips["split"] == split, ["file", "start_s", "end_s"]]
+        clips = list(chosen.itertuples(index=False, name=None))
+        for number, start in enumerate(range(0, len(clips), SHARD_CLIPS)):
+            part = tuple(clips[start : start + SHARD_CLIPS])
             yield ShardJob(number, root, part, directory, settings.resampler, settings.max_clip_s)
 
 

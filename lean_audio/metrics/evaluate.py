@@ -10,6 +10,7 @@ import pandas as pd
 
 from lean_audio.config.schema import Evaluate
 from lean_audio.files import write_csv, write_json
+from lean_audio.metrics.accuracy import accuracy
 from lean_audio.metrics.bootstrap import resampled_map
 from lean_audio.metrics.curves import curve_labels, precision_recall, reliability
 from lean_audio.metrics.rounding import rounded
@@ -52,7 +53,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Metrics, and the tables classes, pr, reliability and resampled.
+        Metrics, accuracy among them if every clip has exactly one label, and the tables classes,
+        pr, reliability and resampled.
 
     Raises
     ------
@@ -67,4 +69,5 @@ def evaluate(
         "reliability": reliability(targets, scores),
         "resampled": resampled_map(targets, scores, settings.resamples),
     }
-    return Evaluation(summary.summary, tables)
+    single = accuracy(targets, scores, settings.resamples)
+    return Evaluation(summary.summary | single, tables)

@@ -11,6 +11,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 
+from lean_audio.screen import quiet_stderr
+
 LABELS_FILE = "labels.txt"
 METADATA_NAME = b"TFLITE_METADATA"
 PARSER_VERSION = "1.3.0"  # of the metadata schema: the first with audio properties
@@ -123,7 +125,8 @@ def _buffer(content: bytes) -> tflite.BufferT:
 
 
 def _metadata(name: str, description: str, sample_rate_hz: int, files: list[str]) -> bytes:
-    from mediapipe.tasks.metadata import metadata_schema_py_generated as schema  # takes seconds
+    with quiet_stderr():  # takes seconds: MediaPipe imports TensorFlow
+        from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
     audio = schema.AudioPropertiesT(sampleRate=sample_rate_hz, channels=1)
     sound = schema.TensorMetadataT(

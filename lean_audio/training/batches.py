@@ -1,7 +1,7 @@
-"""Batches streamed from disk: features, waveforms and targets of one split's chunks."""
+"""Batches of one split's chunks: features from memory or disk, waveforms from disk, targets."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -21,17 +21,20 @@ class Examples:
     chunks: Chunks
     embeddings: Embeddings
 
-    def inputs(self, rows: np.ndarray, names: Iterable[str]) -> dict[str, np.ndarray]:
+    def inputs(self, rows: np.ndarray, names: Collection[str]) -> dict[str, np.ndarray]:
         """Return the model inputs of these names for some chunks.
 
         waveform: (rows, 16000) in [-1, 1); any other: (rows, width), a feature of the backbone.
         """
-        return {
-            name: to_float(self.chunks.waveforms(rows))
-            if name == WAVEFORM
-            else self.embeddings.rows(rows, name)
-            for name in names
-        }
+        features = [name for name in names if name != WAVEFORM]
+        found = self.embeddings.features(rows, features) if features else {}
+        if len(features) < len(names):
+            found[WAVEFORM] = to_float(self.chunks.waveforms(rows))
+        return found
+
+    def in_memory(self) -> "Examples":
+        """Return the same examples with features that are read once, if they fit memory."""
+        return replace(self, embeddings=self.embeddings.in_memory(len(self.chunks)))
 
 
 def open_examples(audio: Path, embeddings: Path, split: str) -> Examples:
@@ -52,7 +55,7 @@ class ShuffledBatches(keras.utils.PyDataset):
         examples: Examples,
         batch_size: int,
         seed: int,
-        inputs: Iterable[str],
+        inputs: Collection[str],
         mixup: float = 0.0,
     ):
         super().__init__()
@@ -96,7 +99,7 @@ class ShuffledBatches(keras.utils.PyDataset):
 class OrderedBatches(keras.utils.PyDataset):
     """Inputs of all chunks in order, without targets, for prediction."""
 
-    def __init__(self, examples: Examples, batch_size: int, inputs: Iterable[str]):
+    def __init__(self, examples: Examples, batch_size: int, inputs: Collection[str]):
         super().__init__()
         self.examples, self.batch_size, self.inputs = examples, batch_size, list(inputs)
 

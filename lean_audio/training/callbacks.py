@@ -56,8 +56,11 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.bar = progress(None, self.title, self.params["epochs"] * self.params["steps"])
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.before = epoch * self.params["steps"]
+
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.bar.update()
+        self.bar.update(self.before + batch + 1 - self.bar.n)  # several steps may end at once
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         self.bar.set_postfix(epoch=epoch + 1, val_mAP=f"{logs['val_mAP']:.4f}", refresh=False)

@@ -18,7 +18,7 @@ TINY = [
     ("datasets/demo/params.yaml", "clips: 1200", "clips: 60"),
     ("datasets/demo/params.yaml", "{epochs: 12,", "{epochs: 2,"),
     ("params.yaml", "epochs: 40", "epochs: 2"),
-    ("params.yaml", "probe_clips: 400", "probe_clips: 4"),
+    ("params.yaml", "probe_clips: 100", "probe_clips: 4"),
     ("params.yaml", "resamples: 1000", "resamples: 50"),
     ("lean_audio/device/measure.py", "TIMED_CHUNKS = 100", "TIMED_CHUNKS = 20"),
     ("models.yaml", "epochs: 20", "epochs: 2"),

@@ -4,9 +4,8 @@ import shutil
 import unicodedata
 
 import pytest
-from own_sounds import column, line, read, settings, write_sounds
+from own_sounds import column, line, read, read_own_sounds, settings, write_sounds
 
-from lean_audio.datasets.folder import read_own_sounds
 from lean_audio.datasets.layout import load_dataset, read_layout
 from lean_audio.datasets.tables import read_table
 from lean_audio.errors import LeanError
@@ -34,7 +33,7 @@ def flat(tmp_path):
 
 def test_a_folder_per_label(tmp_path):
     root = write_sounds(tmp_path, TREE)
-    dataset, said = read_own_sounds(settings(root), "sounds")
+    dataset, said = read_own_sounds(settings(root))
     assert dataset.vocabulary == ("cat", "dog", "owl")
     assert column(dataset, "labels")["cat/0"] == ("cat",)
     assert said.startswith("18 clips in 3 folders, one label per folder; 3 labels; ")
@@ -54,7 +53,7 @@ def test_folders_in_folders_give_all_their_labels_and_backgrounds_none(tmp_path)
 def test_folders_named_after_splits_are_splits(tmp_path):
     tops = {"Train": "train", "validation": "val", "test": "eval"}
     root = write_sounds(tmp_path, [f"{top}/dog/{top}{n}.wav" for top in tops for n in range(2)])
-    dataset, said = read_own_sounds(settings(root), "sounds")
+    dataset, said = read_own_sounds(settings(root))
     assert dataset.vocabulary == ("dog",)
     assert column(dataset, "split") == {f"{top}{n}": tops[top] for top in tops for n in range(2)}
     assert said.endswith("; 2 train, 2 val, 2 eval")
@@ -134,7 +133,7 @@ def test_a_table_however_it_was_saved(tmp_path, separator, end, encoding):
 
 def test_a_table_of_files_and_labels(flat):
     write_table(flat, rows())
-    dataset, said = read_own_sounds(settings(flat), "sounds")
+    dataset, said = read_own_sounds(settings(flat))
     assert column(dataset, "split")["2"] == "val"
     assert column(dataset, "labels")["1"] == ("cat",)
     assert said == "6 clips listed in labels.csv; 2 labels; 2 train, 2 val, 2 eval"
@@ -160,7 +159,7 @@ def test_columns_may_be_named(flat):
     named = {"file_column": "ton", "label_column": "Tier art"}
     assert read(flat, **named).vocabulary == ("cat", "dog")
     message = (
-        r"none of its columns \(ton, tier_art, split\) is known .*datasets\.folder\.file_column"
+        r"none of its columns \(ton, tier_art, split\) is known .*file_column in datasets/<name>"
     )
     with pytest.raises(LeanError, match=message):
         read(flat)
@@ -260,13 +259,13 @@ def test_the_list_of_clips_can_be_given_back(tmp_path):
     before = read(root)
     before.save(tmp_path / "saved")
     shutil.copy(tmp_path / "saved" / "clips.csv", root)
-    again, said = read_own_sounds(settings(root, split_seed=9), "sounds")
+    again, said = read_own_sounds(settings(root, split_seed=9))
     assert again.clips.to_dict("list") == before.clips.to_dict("list")
     assert "listed in clips.csv" in said and "split here" not in said
 
 
 def test_fsd50k_layout_is_read_as_before(layout, tmp_path):
-    dataset, said = read_own_sounds(settings(layout), "sounds")
+    dataset, said = read_own_sounds(settings(layout))
     old = read_layout(layout, name="sounds", origin=dataset.origin, synthetic=False)
     assert dataset.clips.to_dict("list") == old.clips.to_dict("list")
     assert dataset.origin == "the directory 'sounds' in FSD50K layout"
@@ -367,10 +366,10 @@ def test_faults_are_one_sentence_with_file_line_and_value(tmp_path, fault):
 def test_several_tables_that_fit_must_be_told_apart(flat):
     for name in ("a.csv", "b.tsv"):
         write_table(flat, rows(), name)
-    with pytest.raises(LeanError, match=r"a\.csv, b\.tsv all list .*datasets\.folder\.table"):
+    with pytest.raises(LeanError, match=r"a\.csv, b\.tsv all list .*table in datasets/<name>"):
         read(flat)
     assert len(read(flat, table="b.tsv").clips) == 6
-    with pytest.raises(LeanError, match=r"datasets\.folder\.table: '\.\./x\.csv' is not a file in"):
+    with pytest.raises(LeanError, match=r"params\.yaml: table: '\.\./x\.csv' is not a file in"):
         read(flat, table="../x.csv")
 
 
@@ -380,7 +379,7 @@ def test_several_tables_that_fit_must_be_told_apart(flat):
 )
 def test_settings_of_a_table_need_one(tmp_path, layout, name, value):
     for root in (write_sounds(tmp_path / "tree", TREE), layout):
-        with pytest.raises(LeanError, match=rf"datasets\.folder\.{name}: 'x' needs a table"):
+        with pytest.raises(LeanError, match=rf"params\.yaml: {name}: 'x' needs a table"):
             read(root, **{name: value})
 
 
@@ -402,10 +401,10 @@ def test_folds_that_nobody_uses_are_named(flat, capsys):
     write_table(flat, rows(header=("file", "label", "fold")))
     read(flat)
     assert "warning: not used: fold of labels.csv" in capsys.readouterr().err
-    write_table(flat, rows().replace("split", "split,start_s"))
+    write_table(flat, rows().replace("split", "split,onset"))
     read(flat)
-    assert "warning: not used: start_s of labels.csv" in capsys.readouterr().err
-    with pytest.raises(LeanError, match=r"has a column split, so .*eval_folds must be empty"):
+    assert "warning: not used: onset of labels.csv" in capsys.readouterr().err
+    with pytest.raises(LeanError, match=r"has a column split: eval_folds in .* must be empty"):
         read(flat, eval_folds=[1])
 
 
@@ -424,5 +423,5 @@ def test_a_temporary_workspace_says_why_it_has_no_sounds(tmp_path, monkeypatch):
     workspace = tmp_path / ".dvc" / "tmp" / "exps" / "x"
     (workspace / "sounds").mkdir(parents=True)
     monkeypatch.chdir(workspace)
-    with pytest.raises(LeanError, match=r"temporary workspace; .*root to an absolute path"):
+    with pytest.raises(LeanError, match=r"temporary workspace; set root in .* to an absolute path"):
         read(workspace / "sounds")

@@ -35,7 +35,9 @@ def probe(tmp_path, monkeypatch):
         monkeypatch.setattr(sensitivity, "score_mixes", score_mixes)
         monkeypatch.setattr(sensitivity, "groups_of", lambda _: list(added))
         (tmp_path / "model").write_bytes(b"")
-        return sensitivity.probe(None, tmp_path / "model", kind, Targets(), max_change=max_change)
+        limits = {"other": 0.0, kind: max_change}
+        mixes, table = sensitivity.probe(None, tmp_path / "model", limits, Targets())
+        return mixes[kind], table[table["kind"] == kind]
 
     return run
 

@@ -113,7 +113,7 @@ def test_shards_licences_and_uploaders_do_not_count(layout, fingerprint, monkeyp
 
 
 def test_of_a_chunk_its_start_and_its_length_count_and_not_its_place_on_disk():
-    clips = clip_table([16_000, 24_000]).assign(checksum=["c0", "c1"])
+    clips = clip_table([16_000, 24_000]).assign(checksum=["c0", "c1"], start_s="", end_s="")
     chunks = index_chunks(clips, 0.5, "repeat")
 
     def sha(clips=clips, chunks=chunks) -> str:
@@ -126,6 +126,7 @@ def test_of_a_chunk_its_start_and_its_length_count_and_not_its_place_on_disk():
     moved = clips.assign(shard=7, offset=clips["offset"] + 1000)
     assert sha(moved, index_chunks(moved, 0.5, "repeat")) == sha()
     assert sha(clips.assign(checksum=["c0", "c2"])) != sha()
+    assert sha(clips.assign(start_s=["", "1"], end_s=["", "2.5"])) != sha()
 
 
 def test_another_backbone_or_front_end_makes_other_data_of_the_same_samples():

@@ -4,15 +4,21 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import keras
 import pytest
 from own_sounds import read
 
+from docs.small_backbone import WEIGHTS, build
+from lean_audio.backbones.base import load_backbone
+from lean_audio.backbones.export import write_embedder
+from lean_audio.backbones.weights import prepare_weights
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.datasets.layout import Dataset
 from lean_audio.datasets.names import SPLITS
 from lean_audio.features.chunks import DATA_FILE
+from lean_audio.features.embed import embed
 from lean_audio.features.prepare import prepare
-from lean_audio.files import read_json
+from lean_audio.files import read_json, sha256
 
 QUOTA = {"train": 40, "val": 10, "eval": 10}
 
@@ -63,11 +69,32 @@ def as_tree(source: Path, clips: list[dict], root: Path) -> None:
         link(source / clip["file"], root / clip["split"] / clip["labels"][0] / name)
 
 
-def fingerprints(dataset: Dataset, root: Path, folder: Path, params) -> dict[str, str]:
+def fingerprints(
+    dataset: Dataset, root: Path, folder: Path, params, embedder: Path
+) -> dict[str, str]:
+    """What identifies the data of each split, and every file of its embeddings."""
     tables = folder / "set_aside.csv", folder / "counts.csv"
     prepare(dataset, root, folder / "audio", *tables, params.prepare, workers=1)
-    audio = folder / "audio"
-    return {s: read_json(audio / SPLIT_FOLDERS[s] / DATA_FILE)["data_sha256"] for s in SPLITS}
+    audio, features = folder / "audio", folder / "embeddings"
+    embed(audio, embedder, features, workers=1)
+    marks = {s: read_json(audio / SPLIT_FOLDERS[s] / DATA_FILE)["data_sha256"] for s in SPLITS}
+    shards = sorted(features.rglob("*.f32"))
+    assert len(shards) == len(SPLITS)
+    return marks | {str(path.relative_to(features)): sha256(path) for path in shards}
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory, params) -> Path:
+    """The small backbone of docs/backbones.md with random weights: fast, and as strict."""
+    root = tmp_path_factory.mktemp("embedder")
+    keras.utils.set_random_seed(1)
+    (root / "given").mkdir()
+    build().save_weights(root / "given" / WEIGHTS)
+    source = params.yamnet.model_copy(update={"source": str(root / "given")})
+    backbone = load_backbone(Path("docs/small_backbone.py"), mean_normalization=False)
+    prepare_weights(backbone, source, synthetic=False, folder=root / "weights")
+    write_embedder(backbone, root / "weights", root / "embedder", ("block_2",), False)
+    return root / "embedder"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +103,9 @@ def everything(real_sounds) -> Dataset:
 
 
 @pytest.mark.parametrize(("other", "labels"), [(as_table, None), (as_table, 1), (as_tree, 1)])
-def test_a_layout_changes_nothing(real_sounds, everything, tmp_path, params, other, labels):
+def test_a_layout_changes_nothing(
+    real_sounds, everything, tmp_path, params, embedder, other, labels
+):
     clips = choose(everything, labels)
     assert len(clips) == 60
     seen = []
@@ -84,7 +113,7 @@ def test_a_layout_changes_nothing(real_sounds, everything, tmp_path, params, oth
         root = tmp_path / write.__name__
         write(real_sounds, clips, root)
         dataset = read(root)
-        marks = fingerprints(dataset, root, tmp_path / f"{write.__name__}.out", params)
+        marks = fingerprints(dataset, root, tmp_path / f"{write.__name__}.out", params, embedder)
         same = dataset.clips[["clip", "split", "labels", "checksum"]].to_dict("list")
         seen.append((same, dataset.vocabulary, marks))
     assert seen[0] == seen[1]

@@ -22,6 +22,7 @@ def table(labels, groups=None, splits=None, checksums=None) -> pd.DataFrame:
     count = len(labels)
     return pd.DataFrame(
         {
+            **dict.fromkeys(("start_s", "end_s"), ""),
             "file": [f"{number}.wav" for number in range(count)],
             "labels": pd.Series(labels, dtype=object),
             "group": groups or [""] * count,

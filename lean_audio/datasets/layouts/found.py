@@ -1,15 +1,18 @@
 """What a reader of a layout returns, and what it checks on the way."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import pandas as pd
 
+from lean_audio.datasets.layouts.label_files import Annotation
 from lean_audio.datasets.names import LABEL_SEPARATORS, clean, label_fault
 from lean_audio.errors import LeanError, join_first
 
-COLUMNS = ["clip", "file", "labels", "split", "group", "licence", "uploader"]
+COLUMNS = [
+    *("clip", "file", "start_s", "end_s", "labels", "split", "group", "licence", "uploader"),
+]
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Found:
     ----------
     clips
         One row per clip with the columns COLUMNS. labels is a tuple; split, group, licence and
-        uploader are empty where nothing states them.
+        uploader are empty where nothing states them. start_s and end_s are empty for a whole file.
     vocabulary
         Class labels, in order.
     where
@@ -29,6 +32,10 @@ class Found:
         The layout in words, for the screen: "in 9 folders, one label per folder".
     remarks
         One sentence per thing that may be a mistake.
+    annotations
+        What is heard when, by file, if the clips are recordings to be cut; else None.
+    parents
+        The labels directly above a label, as far as folders state them.
     """
 
     clips: pd.DataFrame
@@ -36,12 +43,24 @@ class Found:
     where: str
     layout: str
     remarks: tuple[str, ...] = ()
+    annotations: Mapping[str, Sequence[Annotation]] | None = None
+    parents: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def clip_table(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
     """Make the table of clips of rows that have a file, labels and some of the other columns."""
     table = pd.DataFrame(rows).reindex(columns=COLUMNS, fill_value="").astype(object)
-    return table.assign(clip=name_clips(table["file"].tolist()))
+    files = table["file"].unique().tolist()
+    names = dict(zip(files, name_clips(files), strict=True))
+    columns = (table[name] for name in ("file", "start_s", "end_s"))
+    return table.assign(
+        clip=[part_name(names[file], *span) for file, *span in zip(*columns, strict=True)]
+    )
+
+
+def part_name(name: str, start_s: str, end_s: str) -> str:
+    """Name a part of a file; both times are empty for a whole one."""
+    return f"{name}@{start_s}-{end_s}" if end_s else name
 
 
 def name_clips(files: Sequence[str]) -> list[str]:

@@ -35,7 +35,9 @@ def read_fsd50k(root: Root) -> Found:
         raise LeanError(
             f"{where}: labels that are not in vocabulary.csv: {join_first(map(repr, unknown))}"
         )
-    clips = add_licences(clips.assign(group=""), root)[COLUMNS].reset_index(drop=True)
+    clips = add_licences(clips.assign(group="", start_s="", end_s=""), root)[COLUMNS].reset_index(
+        drop=True
+    )
     return Found(clips, vocabulary, str(where), "in FSD50K layout")
 
 

@@ -4,25 +4,37 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from lean_audio.config.datasets import SETTINGS
+from lean_audio.datasets.layouts.annotated import (
+    LabelFiles,
+    find_label_files,
+    is_annotated,
+    read_annotated,
+)
 from lean_audio.datasets.layouts.found import Found
 from lean_audio.datasets.layouts.fsd50k import AUDIO_FOLDERS, TRUTH, read_fsd50k
 from lean_audio.datasets.layouts.table import Columns, read_listing
 from lean_audio.datasets.layouts.tree import read_tree
+from lean_audio.datasets.names import PARENTS_TABLES
 from lean_audio.datasets.sounds import Sounds, is_hidden, list_files
 from lean_audio.datasets.tables import SUFFIXES, read_header
 from lean_audio.errors import LeanError, counted, join_first
 
-NEEDS = "one folder per label, a table of files and labels, or FSD50K's layout (sounds/README.md)"
+NEEDS = (
+    "one folder per label, a table of files and labels, annotations beside recordings, or FSD50K's "
+    "layout (sounds/README.md)"
+)
 
 
 def read_folder(root: Path, table: str, columns: Columns, eval_folds: Sequence[str]) -> Found:
     """Read a directory of sounds in the layout that it has.
 
     A table that is named comes first, then FSD50K's layout, then a table that has the columns, then
-    folders. Raises LeanError, with the nearest fit, for a directory that has none.
+    annotations beside recordings, then folders. Raises LeanError, with the nearest fit, for a
+    directory that has none.
     """
     if not root.is_dir():
-        raise LeanError(f"datasets.folder.root: {str(root)!r} is not a directory")
+        raise LeanError(f"{SETTINGS}: root: {str(root)!r} is not a directory")
     if not table and (root / TRUTH).is_dir():
         _refuse_table_settings(root, columns, eval_folds, "FSD50K's layout")
         return read_fsd50k(root)
@@ -35,8 +47,13 @@ def read_folder(root: Path, table: str, columns: Columns, eval_folds: Sequence[s
     if any((root / folder).is_dir() for folder in AUDIO_FOLDERS.values()):
         return read_fsd50k(root)  # which says what is missing
     unused = _unused_table(root, columns)
-    _refuse_table_settings(root, columns, eval_folds, unused or "no table of files and labels")
-    return _read_tree(root, sounds, unused)
+    there = unused or "no table of files and labels"
+    if is_annotated(sounds, files := find_label_files(root, sounds)):
+        _refuse_table_settings(root, replace(columns, label=""), eval_folds, there)
+        return read_annotated(root, sounds, files, columns.label)
+    _refuse_table_settings(root, columns, eval_folds, there)
+    found = _read_tree(root, sounds, unused)
+    return replace(found, remarks=(*found.remarks, *_few_annotated(files)))
 
 
 def _read_tree(root: Path, sounds: Sounds, unused: str) -> Found:
@@ -59,6 +76,13 @@ def _read_tree(root: Path, sounds: Sounds, unused: str) -> Found:
     return replace(found, remarks=(*found.remarks, unused)) if unused else found
 
 
+def _few_annotated(files: LabelFiles) -> list[str]:
+    """Say that there are annotations, but so few that the folders count as labels."""
+    beside = [file for of in files.of_sound.values() for file in of]
+    found = f"{counted(len(beside), 'file')} ({join_first(beside)})"
+    return [f"not used, as most sounds have no annotations: {found}"] if beside else []
+
+
 def _tables(root: Path) -> list[list[Path]]:
     """Return the tables in a directory, and those in the directories in it."""
     inner = sorted(path for path in root.iterdir() if path.is_dir() and not is_hidden(path.name))
@@ -69,6 +93,7 @@ def _tables(root: Path) -> list[list[Path]]:
             for folder in folders
             for path in sorted(folder.iterdir())
             if path.suffix.lower() in SUFFIXES and not is_hidden(path.name)
+            if path.name not in PARENTS_TABLES
         ]
         for folders in places
     ]
@@ -81,7 +106,7 @@ def _find_table(root: Path, columns: Columns) -> Path | None:
         if len(fitting) > 1:
             names = join_first(path.relative_to(root).as_posix() for path in fitting)
             raise LeanError(
-                f"{root}: {names} all list files and labels; name one in datasets.folder.table"
+                f"{root}: {names} all list files and labels; name one as table in {SETTINGS}"
             )
         if fitting:
             return fitting[0]
@@ -91,7 +116,7 @@ def _find_table(root: Path, columns: Columns) -> Path | None:
 def _named_table(root: Path, table: str, columns: Columns) -> Path:
     path = root / table
     if not path.resolve().is_relative_to(root.resolve()) or not path.is_file():
-        raise LeanError(f"datasets.folder.table: {table!r} is not a file in {root}")
+        raise LeanError(f"{SETTINGS}: table: {table!r} is not a file in {root}")
     if not all(columns.find(names := read_header(path))):
         raise LeanError(f"{path}: {_what_lacks(columns, names)}")
     return path
@@ -99,12 +124,14 @@ def _named_table(root: Path, table: str, columns: Columns) -> Path:
 
 def _what_lacks(columns: Columns, names: list[str]) -> str:
     """Say which column a table lacks: one that was named, or any that is known."""
-    file, _ = columns.find(names)
-    kind, value = ("label", columns.label) if file else ("file", columns.file)
-    setting, listed = f"datasets.folder.{kind}_column", join_first(names, 12)
+    found, _ = columns.find(names)
+    kind, value = ("label", columns.label) if found else ("file", columns.file)
+    listed = join_first(names, 12)
     if value:
-        return f"{setting}: {value!r} is not one of its columns ({listed})"
-    return f"none of its columns ({listed}) is known to hold {kind}s; name it in {setting}"
+        return f"{SETTINGS}: {kind}_column: {value!r} is not one of its columns ({listed})"
+    return (
+        f"none of its columns ({listed}) is known to hold {kind}s; set {kind}_column in {SETTINGS}"
+    )
 
 
 def _unused_table(root: Path, columns: Columns) -> str:
@@ -124,7 +151,7 @@ def _refuse_table_settings(
     for name, value in values.items():
         if value:
             raise LeanError(
-                f"datasets.folder.{name}: {value!r} needs a table of files and labels; in {root}: "
+                f"{SETTINGS}: {name}: {value!r} needs a table of files and labels; in {root}: "
                 f"{there}"
             )
 
@@ -133,4 +160,4 @@ def _workspace_hint() -> str:
     """Explain why a temporary workspace of `dvc exp run` lacks sounds that git does not know."""
     if ".dvc/tmp/exps" not in Path.cwd().as_posix():
         return ""
-    return " of a temporary workspace; set datasets.folder.root to an absolute path"
+    return f" of a temporary workspace; set root in {SETTINGS} to an absolute path"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from lean_audio.config.datasets import SETTINGS
 from lean_audio.datasets.layouts.found import Found, clip_table, vocabulary_of
+from lean_audio.datasets.layouts.spans import part_of_file, read_events
 from lean_audio.datasets.licences import short_name
 from lean_audio.datasets.names import (
     LABEL_SEPARATORS,
@@ -25,7 +27,11 @@ FILE_COLUMNS = (
     *("file", "filename", "file_name", "fname", "path", "filepath", "file_path"),
     "slice_file_name",
 )
-LABEL_COLUMNS = ("labels", "label", "category", "categories", "class", "classes", "tags", "tag")
+LABEL_COLUMNS = (
+    *("labels", "label", "category", "categories", "class", "classes", "tags", "tag"),
+    "event_label",
+)
+PART, EVENT = ("start_s", "end_s"), ("onset", "offset")  # of a clip in its file; of an event
 GROUP_COLUMNS = ("group", "src_file", "fsid")  # of the recording: src_file ESC-50's, fsID US8K's
 LICENCE_COLUMNS = ("licence", "license")
 
@@ -53,20 +59,24 @@ def read_listing(
 ) -> Found:
     """Read the clips that a table lists; files are found below `root` by path or name.
 
-    Rows of one file are one clip with the labels of all. Raises LeanError, with the line and the
-    value, for a file that is missing or not unique, an unknown split or fold, and rows of one file
-    that differ in more than their labels.
+    Rows of one file, or of one part of it (start_s, end_s), are one clip with the labels of all.
+    With the columns onset and offset the rows are annotations of recordings.
+
+    Raises LeanError, with the line and the value, for a file that is missing or not unique, an
+    unknown split or fold, a time that is no number, a start after its end, an end beyond the file,
+    and rows of one file that differ in more than their labels.
     """
     table = read_table(path)
     file_column, label_column = columns.find(list(table))
     group_column = _first(list(table), columns.group, GROUP_COLUMNS)
     if columns.group and not group_column:
-        raise LeanError(_lacks(path, table, "datasets.folder.group_column", columns.group))
+        raise LeanError(_lacks(path, table, f"{SETTINGS}: group_column", columns.group))
     _check_labels(path, table, label_column)
     licences = _column(table, _first(list(table), "", LICENCE_COLUMNS))
     rows = pd.DataFrame(
         {
-            "file": _find_files(root, path, sounds, table, file_column),
+            "file": (files := _find_files(root, path, sounds, table, file_column)),
+            **_parts(root, path, table, files),
             "labels": [split_labels(text, LABEL_SEPARATORS) for text in table[label_column]],
             "split": _splits(path, table, eval_folds),
             "group": _column(table, group_column),
@@ -75,14 +85,19 @@ def read_listing(
         },
         index=table.index,
     )
-    clips, remarks = _join_rows(path, rows)
+    annotations = read_events(path, table, rows) if set(EVENT) <= set(table) else None
+    clips, remarks = _join_rows(path, rows, quiet=annotations is not None)
     remarks += _unused_columns(path, table, eval_folds)
     if unlisted := sorted({*sounds.found} - {*clips["file"]}):
         count = counted(len(unlisted), "sound")
         remarks.append(f"not listed in {path.name}: {count} ({join_first(unlisted)})")
-    listed_in = path.relative_to(root).as_posix()
+    layout = f"listed in {path.relative_to(root).as_posix()}"
+    if annotations is not None:
+        layout = f"cut from {counted(len(clips), 'recording')} {layout}"
+    elif clips["end_s"].any():
+        layout = f"{layout}, in {counted(clips['file'].nunique(), 'file')}"
     return Found(
-        clips, vocabulary_of(clips, str(path)), str(path), f"listed in {listed_in}", tuple(remarks)
+        *(clips, vocabulary_of(clips, str(path)), str(path), layout, tuple(remarks), annotations)
     )
 
 
@@ -92,11 +107,10 @@ def _unused_columns(path: Path, table: pd.DataFrame, eval_folds: Sequence[str]) 
     if "fold" in table and "split" not in table and not eval_folds:
         remarks.append(
             f"not used: fold of {path.name}; name the folds for evaluation in "
-            "datasets.folder.eval_folds"
+            f"eval_folds in {SETTINGS}"
         )
-    if parts := [name for name in ("start_s", "end_s") if name in table]:
-        names = " and ".join(parts)
-        remarks.append(f"not used: {names} of {path.name}; a clip is a whole file")
+    if len(one := [name for name in EVENT if name in table]) == 1:
+        remarks.append(f"not used: {one[0]} of {path.name}; annotations have onset and offset")
     return remarks
 
 
@@ -124,6 +138,18 @@ def _find_files(
         _find_file(f"{path}, line {line}", _below(root, name), sounds, (place, ""), fold)
         for (line, name), fold in zip(table[column].items(), folds, strict=True)
     ]
+
+
+def _parts(
+    root: Path, path: Path, table: pd.DataFrame, files: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return start_s and end_s of every row; both are empty for a whole file."""
+    columns = [_column(table, name) for name in PART]
+    spans = [
+        part_of_file(f"{path}, line {line}", root, file, start, end)
+        for file, (line, start), end in zip(files, columns[0].items(), columns[1], strict=True)
+    ]
+    return dict(zip(PART, map(list, zip(*spans, strict=True)), strict=True))
 
 
 def _below(root: Path, name: str) -> str:
@@ -162,15 +188,15 @@ def _splits(path: Path, table: pd.DataFrame, eval_folds: Sequence[str]) -> list[
 
 def _splits_of_folds(path: Path, table: pd.DataFrame, eval_folds: Sequence[str]) -> list[str]:
     if "split" in table:
-        raise LeanError(f"{path} has a column split, so datasets.folder.eval_folds must be empty")
+        raise LeanError(f"{path} has a column split: eval_folds in {SETTINGS} must be empty")
     if "fold" not in table:
-        raise LeanError(_lacks(path, table, "datasets.folder.eval_folds needs the column", "fold"))
+        raise LeanError(_lacks(path, table, f"{SETTINGS}: eval_folds needs the column", "fold"))
     folds = table["fold"].map(_fold)
     known = sorted(set(folds))
     eval_folds = [_fold(fold) for fold in eval_folds]
     if unknown := [fold for fold in eval_folds if fold not in known]:
         raise LeanError(
-            f"{path}: datasets.folder.eval_folds: {unknown[0]!r} is not one of its folds: "
+            f"{path}: {SETTINGS}: eval_folds: {unknown[0]!r} is not one of its folds: "
             f"{join_first(known, 12)}"
         )
     return ["eval" if fold in eval_folds else "" for fold in folds]
@@ -181,22 +207,22 @@ def _fold(text: str) -> str:
     return re.sub(r"\.0+$", "", text)
 
 
-def _join_rows(path: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return one row per file, with the labels of all its rows."""
-    twice = rows["file"].duplicated(keep=False)
+def _join_rows(path: Path, rows: pd.DataFrame, quiet: bool) -> tuple[pd.DataFrame, list[str]]:
+    """Return one row per file or part of one, with the labels of all its rows."""
+    key = ["file", *PART]
+    twice = rows.duplicated(key, keep=False)
     rest = ["split", "group", "licence", "uploader"]
-    for file, same in rows[twice].groupby("file"):
+    for (file, *_), same in rows[twice].groupby(key):
         if len(same[rest].drop_duplicates()) > 1:
             lines = join_first(same.index)
             raise LeanError(f"{path}, lines {lines}: {file!r} has more than one split or group")
-    labels = (
-        rows["labels"]
-        .groupby(rows["file"])
-        .agg(lambda parts: unique_labels(label for part in parts for label in part))
-    )
-    single = rows.drop_duplicates("file")
-    clips = clip_table(single.assign(labels=single["file"].map(labels)).to_dict("records"))
+    labels: dict[tuple[str, ...], list[str]] = {}
+    for *place, names in rows[[*key, "labels"]].itertuples(index=False):
+        labels.setdefault(tuple(place), []).extend(names)
+    single = rows.drop_duplicates(key)
+    joined = [unique_labels(names) for names in labels.values()]  # in the order of `single`
+    clips = clip_table(single.assign(labels=joined).to_dict("records"))
     again = rows["file"][twice].unique()
     count = counted(len(again), "file")
     said = f"listed more than once in {path.name}, labels joined: {count} ({join_first(again)})"
-    return clips, [said] if len(again) else []
+    return clips, [said] if len(again) and not quiet else []

@@ -1,7 +1,10 @@
 """One folder per label, at any depth: `Animal/Dog/x.wav` is labelled Animal and Dog."""
 
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
+from lean_audio.config.datasets import SETTINGS
 from lean_audio.datasets.layouts.found import Found, clip_table, vocabulary_of
 from lean_audio.datasets.names import clean, is_negative, split_of, unique_labels
 from lean_audio.datasets.sounds import Sounds
@@ -35,9 +38,12 @@ def read_tree(root: Path, sounds: Sounds) -> Found:
     remarks = [f"{odd}({join_first(sounds.unreadable)})"] if sounds.unreadable else []
     if (top := _wrapper(sounds.found)) and not splits:
         remarks.append(
-            f"all sounds are in {top!r}; if that is no label, add it to datasets.folder.root"
+            f"all sounds are in {top!r}; if that is no label, add it to root in {SETTINGS}"
         )
-    return Found(clips, vocabulary_of(clips, str(root)), str(root), layout, tuple(remarks))
+    vocabulary = vocabulary_of(clips, str(root))
+    return Found(
+        clips, vocabulary, str(root), layout, tuple(remarks), parents=_parents(clips["labels"])
+    )
 
 
 def _splits(root: Path, files: list[str]) -> dict[str, str]:
@@ -54,6 +60,15 @@ def _splits(root: Path, files: list[str]) -> dict[str, str]:
             f"{join_first(map(repr, labels))} beside them like labels; put the labels into splits"
         )
     return {}  # a train may be one that whistles
+
+
+def _parents(rows: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:
+    """Return the folders directly above each folder."""
+    parents: dict[str, dict[str, None]] = {}
+    for labels in rows:
+        for parent, child in pairwise(labels):
+            parents.setdefault(child, {})[parent] = None
+    return {child: [*above] for child, above in parents.items()}
 
 
 def _wrapper(files: list[str]) -> str:
