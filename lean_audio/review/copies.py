@@ -52,7 +52,7 @@ def _candidates(ours: np.ndarray, theirs: np.ndarray) -> Iterator[tuple[int, int
     count = min(NEAREST, len(ours))
     for start in range(0, len(theirs), BLOCK):
         likeness = theirs[start : start + BLOCK] @ ours.T
-        nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
+        nearest = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
         chosen = np.take_along_axis(likeness, nearest, axis=1) >= ALIKE
         for other, place in zip(*np.nonzero(chosen), strict=True):
             yield int(nearest[other, place]), start + int(other)

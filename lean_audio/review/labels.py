@@ -81,7 +81,7 @@ def _listed(dataset: Dataset, splits: dict[str, Chunks]) -> pd.DataFrame:
 
 def _named(doubts: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     """Say which clips are doubted, with file and labels; name the first ones' sounds."""
-    listed = doubts[doubts["rank"] <= LISTED]
+    listed = doubts[doubts["rank"] <= LISTED].reset_index(drop=True)
     about = clips.loc[listed["row"], ["clip", "split", "file", "labels"]].reset_index(drop=True)
     about["labels"] = about["labels"].map(",".join)
     kind = listed["kind"].str.split().str[0]

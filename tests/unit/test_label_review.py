@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+from small_sets import make_dataset, noise
 
+from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.features.cache import LAYOUT_FILE, Embeddings, features_shard
 from lean_audio.features.chunks import Chunks
 from lean_audio.files import write_json
@@ -13,6 +16,7 @@ from lean_audio.metrics.bootstrap import class_intervals, draw_clips
 from lean_audio.metrics.confusions import confusions
 from lean_audio.review import out_of_sample
 from lean_audio.review.doubts import MISSING, UNLIKELY, find_doubts
+from lean_audio.review.labels import LISTED, review_labels
 from lean_audio.review.out_of_sample import clip_features, score_out_of_sample
 
 LABELS = ("Bell", "Dog", "Rain", "Wind")
@@ -115,6 +119,37 @@ def test_features_are_means_over_a_clips_chunks_across_shards(tmp_path: Path):
     clips, index = pd.DataFrame({"clip": ["a", "b"]}), pd.DataFrame({"clip": [0, 1, 1, 1, 1]})
     means = clip_features(Chunks(tmp_path, clips, index, ("Dog",)), Embeddings(tmp_path))
     assert means.tolist() == [rows[0].tolist(), rows[1:].mean(axis=0).tolist()]
+
+
+def test_the_review_lists_some_doubts_and_writes_the_sounds_of_the_first(tmp_path: Path):
+    rng = np.random.default_rng(4)
+    clips = {
+        split: [(f"{split}{n}", [LABELS[rng.integers(4)]], noise(n, 0.01)) for n in range(count)]
+        for split, count in {"train": 500, "val": 60, "eval": 60}.items()
+    }
+    dataset = make_dataset(tmp_path / "audio", clips, LABELS)
+    layout = {"shard_chunks": 1000, "widths": {"embedding": 3}, "data_sha256": ""}
+    for split, place in SPLIT_FOLDERS.items():  # noise: as many doubts as there can be
+        folder = tmp_path / "embeddings" / place
+        folder.mkdir(parents=True)
+        write_json(folder / LAYOUT_FILE, layout)
+        values = rng.standard_normal((len(clips[split]), 3)).astype("<f4")
+        features_shard(folder, 0).write_bytes(values.tobytes())
+    found = review_labels(dataset, tmp_path / "audio", tmp_path / "embeddings")
+    assert found.about["clips"] == 620 and min(found.about[k] for k in ("unlikely", "missing")) > 9
+    table = found.doubts.set_index(["split", "clip"])
+    listed = dataset.clips.set_index(["split", "clip"])
+    assert (table["file"] == listed.loc[table.index, "file"]).all()
+    assert (table["labels"] == listed.loc[table.index, "labels"].map(",".join)).all()
+    assert table.groupby("kind")["rank"].agg(["min", "max"]).to_numpy().tolist() == [
+        [1, min(found.about[kind], LISTED)] for kind in ("missing", "unlikely")
+    ]
+    found.save_sounds(tmp_path / "sounds")
+    written = sorted(path.name for path in (tmp_path / "sounds").iterdir())
+    assert written == sorted(set(table["sound"]) - {""}) and len(written) == 20
+    row = found.doubts.iloc[0]
+    sound, rate = soundfile.read(tmp_path / "sounds" / row["sound"])
+    assert rate == 16_000 and len(sound) == len(noise(1, 0.01))
 
 
 def test_a_clip_is_confused_with_the_best_label_that_it_lacks():

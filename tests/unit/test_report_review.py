@@ -6,37 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from report_data import change_json, make_run, pages, write_csv
+from report_data import add_review, change_json, make_run, pages
 
 from lean_audio.errors import LeanError
 from lean_audio.report.review import address
-
-FILE = 'bird #1/Käuz & "Uhu" 50%<b>.wav'
-DOUBTS = "kind,rank,clip,split,file,labels,label,score,better,better_score,sound"
-
-
-def add_review(metrics: Path) -> None:
-    """Write what the stages check and review measure, and one of the two sounds."""
-    check = {"name": "silent", "finding": "silent", "noun": "clip", "count": 12}
-    passed = check | {"name": "clipped", "finding": "clipped", "count": 0, "first": []}
-    checks = [check | {"first": ["a|b (train)", "<i> (val)", "c (val)"]}, passed]
-    content = {"clips": 420, "warnings": 1, "checks": checks}
-    (metrics / "data_checks.json").write_text(json.dumps(content))
-    folder, sounds = metrics / "review", metrics.parent / f"{metrics.name}-sounds"
-    folder.mkdir()
-    sounds.mkdir()
-    about = {"variant": "plus", "seed": 1, "folds": 5, "clips": 420, "mAP": 0.6}
-    (folder / "review.json").write_text(json.dumps(about | {"unlikely": 31, "missing": 1}))
-    classes = [("Bark", 3, 0.5, 0.25, 0.75), ("Purr", 4, 0.125, 0, 0.5), ("<b>", 0, "", "", "")]
-    write_csv(folder / "classes.csv", "label,positives,AP,low,high", classes)
-    confused = [("Hum|x", "Wind", 8, 6, 0.75)]
-    write_csv(folder / "confusions.csv", "label,taken_for,clips,confused,fraction", confused)
-    unlikely = ("unlikely label", 1, "17", "val", FILE, "Hum|x,Bark", "Hum|x", -0.2, "Wind", 0.9)
-    far = (*unlikely[:1], 11, "far", *unlikely[3:4], "far.wav", *unlikely[5:])
-    missing = ("missing label", 1, "18", "eval", "18.wav", "", "Rain", 1.25, "Rain", 1.25)
-    rows = [(*unlikely, "unlikely-01.mp3"), (*far, ""), (*missing, "missing-01.mp3")]
-    write_csv(folder / "doubts.csv", DOUBTS, rows)
-    (sounds / "unlikely-01.mp3").write_bytes(b"")
 
 
 @pytest.fixture
