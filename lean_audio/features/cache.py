@@ -73,6 +73,10 @@ class Embeddings:
         for path in sorted(self.folder.glob("shard-*.f32")):
             yield np.fromfile(path, "<f4").reshape(-1, self.width)
 
+    def row(self, number: int) -> np.ndarray:
+        """Return all features of one chunk, (width,) float32."""
+        return self._read([number], slice(0, self.width))[0]
+
     def rows(self, rows: Sequence[int] | np.ndarray, feature: str = EMBEDDING) -> np.ndarray:
         """Return a feature of some rows, (rows, width) float32."""
         return self.features(rows, [feature])[feature]
