@@ -29,7 +29,9 @@ def count_samples(path: Path) -> int:
     with faults_explained(path), open_sound(path) as file:
         if file.frames >= UNKNOWN_FRAMES:
             raise BadClipError("unreadable: its header states no length")
-        return file.frames * SAMPLE_RATE_HZ // file.samplerate
+        if not (samples := file.frames * SAMPLE_RATE_HZ // file.samplerate):
+            raise BadClipError("empty: no samples at 16 kHz")
+        return samples
 
 
 class Recordings:

@@ -82,17 +82,18 @@ def _split_recordings(
     annotations = found.annotations or {}
     lengths = lengths_of(settings.root, annotations)
     recordings = {file: Recording(lengths[file], annotations[file]) for file in annotations}
+    chunks = prepare.hop_s.model_dump(), prepare.tail
     try:
         split = _split(clips, settings, found.where)
     except BadInputError as error:
         try:
-            split = _split(in_blocks(clips, recordings), settings, found.where)
+            split = _split(in_blocks(clips, recordings, *chunks), settings, found.where)
         except BadInputError:
             raise error from None
         say(
             f"warning: {counted(len(clips), 'recording')} cannot fill all splits, so recordings "
             "are split in time: the results are for these recordings and not for others"
         )
-    cut_up = cut(split, recordings, prepare.hop_s.model_dump(), prepare.tail)
+    cut_up = cut(split, recordings, *chunks)
     check_splits(cut_up, found.where)
     return cut_up

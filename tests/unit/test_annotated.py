@@ -266,6 +266,27 @@ def test_a_recording_too_short_to_be_split_is_refused(tmp_path):
         read(tmp_path)
 
 
+def test_a_block_has_the_labels_of_its_clips(tmp_path):
+    for number in range(2):  # an annotation that ends with a block is not in the next one
+        write_noise(tmp_path / f"n{number}.wav", 40, number)
+        annotate(tmp_path, f"n{number}.txt", "2.0\t5.0\towl", "7.0\t10.0\twind")
+    for seed in range(20):
+        clips = read(tmp_path, split_seed=seed).clips
+        labelled = clips[clips["labels"].map(len) > 0]
+        assert set(labelled["split"]) == {"train", "val", "eval"}
+
+
+def test_a_recording_without_samples_is_set_aside(nights, tmp_path):
+    soundfile.write(nights / "n00.wav", np.zeros(0), 16_000)
+    annotate(nights, "n00.txt", "0.0\t0.3\towl")
+    dataset = read(nights)
+    assert [labels for *_, labels in spans(dataset, "n00.wav")] == [("owl",)]
+    tables = tmp_path / "set_aside.csv", tmp_path / "counts.csv"
+    settings = PREPARE.model_copy(update={"max_set_aside": 0.5})
+    prepare(dataset, nights, tmp_path / "audio", *tables, settings, workers=1)
+    assert list(pd.read_csv(tables[0])["file"]) == ["n00.wav"]
+
+
 def test_folders_of_splits_and_of_backgrounds(tmp_path):
     for number, split in enumerate(("train", "val", "test")):
         for place in ("a", "b"):
