@@ -1,6 +1,7 @@
 """`make tagger`: which files of settings it writes, and what it refuses."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,16 @@ def test_bad_input_is_one_sentence_and_changes_nothing(project, changes, sentenc
         tagger.main(**{"sounds": "..", "name": "night"} | changes)
     assert str(error.value).startswith(sentence)
     assert before == {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+
+def test_make_passes_any_path_on_as_it_is(project):
+    odd = '/my/it\'s "a" `id` $HOME $(x) ${y} #1, & Größe'
+    shutil.copy(ROOT / "Makefile", project)
+    (project / ".venv" / "bin").mkdir(parents=True)
+    for name, script in {"python": 'printf "%s\\n" "$@"', "dvc": "exit"}.items():
+        (project / ".venv" / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (project / ".venv" / "bin" / name).chmod(0o755)
+    command = ["make", "--assume-old=setup", "tagger", f"SOUNDS={odd}", f"YAMNET={odd}/yamnet"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    lines = ["-m", "tools.tagger", "--sounds", odd, "--name", "", "--yamnet", f"{odd}/yamnet"]
+    assert said.splitlines()[: len(lines)] == lines
