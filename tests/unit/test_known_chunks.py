@@ -68,6 +68,18 @@ def test_other_features_in_the_directory_are_not_taken(run, tmp_path):
     assert run("mine") == (before, chunks, 0)
 
 
+@pytest.mark.parametrize("damage", ["other", "short", "missing"])
+def test_features_that_were_replaced_are_computed(run, tmp_path, damage):
+    before, chunks, _ = run("mine")
+    shard = tmp_path / "mine" / "embeddings" / "eval" / "shard-00000.f32"
+    content = shard.read_bytes()  # six chunks
+    shard.unlink()
+    if damage != "missing":
+        width = len(content) // 6
+        shard.write_bytes(content[width:] + content[:width] if damage == "other" else content[:9])
+    assert run("mine") == (before, chunks, chunks - 6)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK"])
 def test_without_its_hashes_everything_is_computed(run, tmp_path, content):
     before, chunks, _ = run("mine")
