@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lean_audio.cli.check import add_check
 from lean_audio.cli.inputs import STDIN
 from lean_audio.cli.output import WRITERS, print_card
 from lean_audio.cli.pcm import ENCODINGS
@@ -105,7 +106,7 @@ def _version() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lean-audio", description="Tag sounds with a LEAN model.")
     parser.add_argument("--version", action="version", version=f"lean-audio {_version()}")
-    commands = parser.add_subparsers(required=True, metavar="predict|info")
+    commands = parser.add_subparsers(required=True, metavar="predict|info|check")
     tag = commands.add_parser("predict", help="print the labels of sounds")
     tag.set_defaults(run=run_predict)
     tag.add_argument(
@@ -150,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("info", help="show what is inside a model file")
     show.set_defaults(run=info)
     show.add_argument("model_file", type=Path, nargs="?", metavar="MODEL")
+    add_check(commands, find_model)
     return parser
 
 

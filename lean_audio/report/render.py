@@ -165,7 +165,7 @@ def for_script(content: Record) -> Record:
 def draw(content: Record) -> Record:
     """Draw the charts of the page as SVG, with their keys."""
     measured, device = content["measured"], content["device"]
-    files = device["schemes"] if device else []
+    files = device["charted"] if device else []
     scored_files = bool(device) and device["mAP_keras"] is not None
     return {
         "learning": charts.learning_panels(numeric(measured.histories)),
