@@ -42,7 +42,7 @@ def embed(
 ) -> tuple[int, int]:
     """Write the features of each split to a directory below `folder`.
 
-    Features of chunks that `folder` has already are taken from there. Every worker computes chunk
+    Features of chunks that the run before had are taken from there. Every worker computes chunk
     by chunk on one core, so the bytes do not depend on their number. Returns the number of chunks,
     and of those that were there before. Raises LeanError when the work is interrupted; the next
     run resumes it.

@@ -1,12 +1,14 @@
 """Chunks whose features are there from the run before: only those of new clips are computed.
 
-A chunk is known by a hash of its samples. The hashes are kept beside the features and are no output
-of the stage: without them, or after a change of the code, all features are computed. DVC may have
-put other features in their place since, so features are taken only if their own hash is that of
-those that were written.
+A chunk is known by a hash of its samples. Features and hashes are kept beside the stage's outputs,
+which DVC deletes before the stage runs: as hard links, which take no space of their own. Without
+them, or after a change of the code, all features are computed. Features are taken only if their own
+hash is that of those that were written.
 """
 
 import hashlib
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,10 +19,10 @@ import numpy as np
 
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.errors import LeanError
-from lean_audio.features.cache import LAYOUT_FILE, Embeddings
-from lean_audio.files import atomic_file, read_json
+from lean_audio.features.cache import Embeddings
+from lean_audio.files import atomic_directory
 
-FILE = "embedded.npz"
+FOLDER, FILE = "embedded", "hashes.npz"
 
 
 def hash_array(values: np.ndarray) -> int:
@@ -54,7 +56,7 @@ class Known:
 
 
 def save_known(folder: Path, key: str, hashes: Mapping[str, list[tuple[int, int]]]) -> None:
-    """Write beside the features of `folder` which chunks they are of, by split and in order.
+    """Keep the features of `folder` beside it, with the chunks that they are of, split by split.
 
     key: hash of what they follow from besides the chunks; hashes: of the samples and the features
     of each chunk.
@@ -62,21 +64,28 @@ def save_known(folder: Path, key: str, hashes: Mapping[str, list[tuple[int, int]
     pairs = [pair for split in SPLIT_FOLDERS for pair in hashes[split]]
     joined = np.array(pairs, np.uint64).reshape(-1, 2)
     counts = np.array([len(hashes[split]) for split in SPLIT_FOLDERS])
-    about = np.array([key, *_data(folder)])
-    with atomic_file(folder.with_name(FILE)) as temporary:
-        np.savez(temporary, about=about, hashes=joined, counts=counts)
+    with atomic_directory(folder.with_name(FOLDER)) as temporary:
+        shutil.copytree(folder, temporary, copy_function=_link, dirs_exist_ok=True)
+        np.savez(temporary / FILE, key=np.array(key), hashes=joined, counts=counts)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
 
 
 @lru_cache(maxsize=1)
 def open_known(folder: Path, key: str, run: Path | None = None) -> Known | None:
-    """Return what save_known wrote, or None if it is of other features than those in `folder`.
+    """Return what save_known kept beside `folder`, or None if that is nothing or of another key.
 
     run: distinguishes runs, because a cluster's workers outlive one.
     """
-    path = folder.with_name(FILE)
+    kept = folder.with_name(FOLDER)
     try:
-        with np.load(path) as saved:
-            if [key, *_data(folder)] != saved["about"].tolist():
+        with np.load(kept / FILE) as saved:
+            if saved["key"].item() != key:
                 return None
             (hashes, written), counts = saved["hashes"].T, saved["counts"]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
@@ -84,11 +93,5 @@ def open_known(folder: Path, key: str, run: Path | None = None) -> Known | None:
     order = np.argsort(hashes, kind="stable")
     split = np.repeat(np.arange(len(counts)), counts)
     row = np.concatenate([np.arange(count) for count in counts])
-    features = tuple(Embeddings(folder / place) for place in SPLIT_FOLDERS.values())
+    features = tuple(Embeddings(kept / place) for place in SPLIT_FOLDERS.values())
     return Known(features, *(column[order] for column in (hashes, written, split, row)))
-
-
-def _data(folder: Path) -> list[str]:
-    """Return the data that each split's features are of."""
-    layouts = [folder / place / LAYOUT_FILE for place in SPLIT_FOLDERS.values()]
-    return [read_json(layout)["data_sha256"] for layout in layouts]

@@ -59,12 +59,7 @@ def evaluation(finished):
 
 def test_every_scheme_has_a_file_or_a_reason(finished, measured, made):
     assert set(SCHEMES) <= set(measured["schemes"])
-    assert set(measured["schemes"]) | set(made["failures"]) == {
-        *SCHEMES,
-        "full_int8",
-        "patch_int16",
-    }
-    assert made["failures"]["patch_int16"] == "the network needs the waveform, not only its patch"
+    assert set(measured["schemes"]) | set(made["failures"]) == {*SCHEMES, "full_int8"}
     for name, scheme in measured["schemes"].items():
         path = finished.root / "models" / "demo" / "device" / f"{name}.tflite"
         assert scheme["bytes"] == path.stat().st_size
