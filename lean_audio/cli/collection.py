@@ -192,7 +192,8 @@ def _in_pool(
         try:
             while waiting or running:
                 while waiting and len(running) < jobs * AHEAD:
-                    running[pool.submit(_score, waiting[0][1])] = waiting.popleft()
+                    future = pool.submit(_score, waiting[0][1])
+                    running[future] = waiting.popleft()
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     outcome = future.result()

@@ -250,9 +250,9 @@ class Tagger:
 
     def _score(self, view: np.ndarray, start: int) -> Span:
         waveform = to_float(view)
-        scores = self._runtime(np.resize(waveform, CHUNK_SAMPLES))
+        full = waveform if len(waveform) == CHUNK_SAMPLES else np.resize(waveform, CHUNK_SAMPLES)
         end_s = (start + len(view)) / SAMPLE_RATE_HZ
-        return Span(start / SAMPLE_RATE_HZ, end_s, scores, is_silent(waveform))
+        return Span(start / SAMPLE_RATE_HZ, end_s, self._runtime(full), is_silent(waveform))
 
 
 def _hop_samples(hop_s: float) -> int:
