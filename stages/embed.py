@@ -12,11 +12,11 @@ def main() -> str:
     params = load_params()
     paths = params.paths
     workers, scheduler = params.compute.workers, params.cluster.scheduler
-    chunks = embed(paths.audio, paths.embedder, paths.embeddings, workers, scheduler)
+    chunks, reused = embed(paths.audio, paths.embedder, paths.embeddings, workers, scheduler)
     dataset = load_dataset(paths.clips)
     provenance = describe_run(dataset, paths.audio, paths.weights, paths.embeddings)
     write_json(paths.metrics / "provenance.json", provenance)
-    return f"{chunks:,} chunks"
+    return f"{chunks:,} chunks" + (f", {reused:,} of them from the run before" if reused else "")
 
 
 if __name__ == "__main__":

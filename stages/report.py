@@ -13,6 +13,7 @@ def main() -> str:
     render(
         paths.metrics,
         paths.examples,
+        paths.doubted_sounds,
         paths.report,
         params.shown,
         report_models(params),

@@ -138,3 +138,24 @@ def browser() -> "Iterator[Browser]":
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def small_embedder(tmp_path_factory, params) -> Path:
+    """The small backbone of docs/backbones.md with random weights: fast, and as strict."""
+    import keras
+
+    from docs.small_backbone import WEIGHTS, build
+    from lean_audio.backbones.base import load_backbone
+    from lean_audio.backbones.export import write_embedder
+    from lean_audio.backbones.weights import prepare_weights
+
+    root = tmp_path_factory.mktemp("embedder")
+    keras.utils.set_random_seed(1)
+    (root / "given").mkdir()
+    build().save_weights(root / "given" / WEIGHTS)
+    source = params.yamnet.model_copy(update={"source": str(root / "given")})
+    backbone = load_backbone(Path("docs/small_backbone.py"), mean_normalization=False)
+    prepare_weights(backbone, source, synthetic=False, folder=root / "weights")
+    write_embedder(backbone, root / "weights", root / "embedder", ("block_2",), False)
+    return root / "embedder"

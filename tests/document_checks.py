@@ -21,6 +21,7 @@ from lean_audio.config.params import load_params
 
 OWN = tuple(str(path.relative_to(ROOT)) for path in ROOT.glob("datasets/*/params.yaml"))
 SETTINGS = ("params.yaml", "models.yaml", *OWN)
+EXAMPLE = "esc50"  # a set of sounds that a page makes
 PLAIN = {"source", ".", "cd", "export", "git", "mkdir", "mv"}  # nothing of ours to check
 
 
@@ -38,6 +39,7 @@ class Project:
         for name in ("dvc.yaml", *names):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
+        shutil.copytree(root / "datasets" / "sounds", root / "datasets" / EXAMPLE)
         (root / ".dvc").mkdir()
         (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
         self.reset()
@@ -46,6 +48,7 @@ class Project:
         """Set everything as it is in the repository."""
         for name in SETTINGS:
             shutil.copy(ROOT / name, self.root / name)
+        shutil.copy(ROOT / "datasets/sounds/params.yaml", self.root / "datasets" / EXAMPLE)
 
     def load(self) -> None:
         """Raise LeanError unless the settings are accepted."""
@@ -88,7 +91,7 @@ class Project:
         checks = {
             "dvc": self._check_dvc,
             "make": _check_make,
-            "python": self._check_python,
+            "python": _check_python,
             "lean-audio": _check_lean_audio,
             "sbatch": self._check_sbatch,
         }
@@ -99,20 +102,15 @@ class Project:
         elif strict and program not in PLAIN:
             raise CommandError("no test knows this program: add a check, or mark what it needs")
 
-    def _check_python(self, arguments: list[str]) -> None:
-        _check_python(arguments)
-        if arguments[:2] == ["-m", "tools.tagger"]:
-            name = arguments[arguments.index("--name") + 1]
-            here = self.root / "datasets"
-            shutil.copytree(here / "sounds", here / name, dirs_exist_ok=True)
-
     def _check_dvc(self, arguments: list[str]) -> None:
         parsed = _parse_dvc(arguments)
         if parsed is None:
             return
         apart = getattr(parsed, "queue", False) or getattr(parsed, "tmp_dir", False)
         with self._kept_as_is() if apart else contextlib.nullcontext():
-            self._set(getattr(parsed, "set_param", []))
+            sweeps = _sweeps(getattr(parsed, "set_param", [])) if apart else None
+            for overrides in sweeps or [getattr(parsed, "set_param", [])]:
+                self._set(overrides)
             if arguments[0] in ("repro", "commit") or arguments[:2] == ["exp", "run"]:
                 self._check_stages(parsed.targets)
 
@@ -157,6 +155,18 @@ def _has(file: str, key: str) -> bool:
             return False
         found = found[part]
     return True
+
+
+def _sweeps(overrides: list[str]) -> list[list[str]]:
+    """Return the settings of each experiment that `a=1,2` or `file:a=1,2` queues."""
+    from dvc.utils.cli_parse import to_path_overrides
+    from dvc.utils.hydra import get_hydra_sweeps
+
+    sweeps = get_hydra_sweeps(to_path_overrides(overrides)) if overrides else []
+    return [
+        [f"{file}:{change}" for file, changes in sweep.items() for change in changes]
+        for sweep in sweeps
+    ]
 
 
 def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

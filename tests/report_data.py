@@ -57,6 +57,9 @@ MODELS: Models = {  # of this params file
     "longer": ModelInfo(SETTINGS_SHA256, after="recipe", change="more epochs"),
 }
 DRAWS = 200
+DOUBTED_FILE = 'bird #1/Käuz & "Uhu" 50%<b>.wav'
+DOUBTS = "kind,rank,clip,split,file,labels,label,score,better,better_score,sound"
+TONE = 0.3 * np.sin(np.arange(25_600) * 0.2)
 DEVICE_FILES = ("device.json", "quantize.json", "sensitivity.csv")
 
 
@@ -144,6 +147,41 @@ def add_device(metrics_dir: Path) -> None:
         shutil.copy(ROOT / "metrics/real-sounds" / name, metrics_dir)
 
 
+def add_review(metrics: Path) -> None:
+    """Write what the stages check and review measure, and one of the two sounds."""
+    check = {"name": "silent", "finding": "silent", "noun": "clip", "count": 12}
+    passed = check | {"name": "clipped", "finding": "clipped", "count": 0, "first": []}
+    checks = [check | {"first": ["a|b (train)", "<i> (val)", "c (val)"]}, passed]
+    content = {"clips": 420, "warnings": 1, "checks": checks}
+    (metrics / "data_checks.json").write_text(json.dumps(content))
+    folder, sounds = metrics / "review", metrics.parent / f"{metrics.name}-sounds"
+    folder.mkdir()
+    sounds.mkdir()
+    about = {"variant": "plus", "seed": 1, "folds": 5, "clips": 420, "mAP": 0.6}
+    (folder / "review.json").write_text(json.dumps(about | {"unlikely": 31, "missing": 1}))
+    classes = [("Bark", 3, 0.5, 0.25, 0.75), ("Purr", 4, 0.125, 0, 0.5), ("<b>", 0, "", "", "")]
+    write_csv(folder / "classes.csv", "label,positives,AP,low,high", classes)
+    confused = [("Hum|x", "Wind", 8, 6, 0.75)]
+    write_csv(folder / "confusions.csv", "label,taken_for,clips,confused,fraction", confused)
+    unlikely = (
+        "unlikely label",
+        1,
+        "17",
+        "val",
+        DOUBTED_FILE,
+        "Hum|x,Bark",
+        "Hum|x",
+        -0.2,
+        "Wind",
+        0.9,
+    )
+    far = (*unlikely[:1], 11, "far", *unlikely[3:4], "far.wav", *unlikely[5:])
+    missing = ("missing label", 1, "18", "eval", "18.wav", "", "Rain", 1.25, "Rain", 1.25)
+    rows = [(*unlikely, "unlikely-01.mp3"), (*far, ""), (*missing, "missing-01.mp3")]
+    write_csv(folder / "doubts.csv", DOUBTS, rows)
+    soundfile.write(sounds / "unlikely-01.mp3", TONE, 16_000, format="MP3")
+
+
 def change_json(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
@@ -151,8 +189,7 @@ def change_json(path: Path, **changes: object) -> None:
 def make_examples(folder: Path) -> Path:
     """Write one clip of 1.6 s with sound and attention, and one of 0.4 s with neither."""
     folder.mkdir(parents=True)
-    tone = 0.3 * np.sin(np.arange(25_600) * 0.2)
-    soundfile.write(folder / "01.mp3", tone, 16_000, format="MP3")
+    soundfile.write(folder / "01.mp3", TONE, 16_000, format="MP3")
     for name in ("01.png", "02.png"):
         matplotlib.image.imsave(folder / name, np.linspace(0, 1, 200).reshape(10, 20))
     chunks = [{"start_s": start, "end_s": start + 1.0} for start in (0.0, 0.5, 1.0)]
@@ -190,7 +227,8 @@ def render(
     draws: int | None = None,
 ) -> Path:
     examples = metrics_dir.parent / f"{metrics_dir.name}-examples"
-    report.render(metrics_dir, examples, out_dir, headline, models, seed=1, draws=draws)
+    sounds = metrics_dir.parent / f"{metrics_dir.name}-sounds"
+    report.render(metrics_dir, examples, sounds, out_dir, headline, models, seed=1, draws=draws)
     return out_dir
 
 

@@ -100,6 +100,19 @@ class Paths:
         return self.data / "examples"
 
     @property
+    def data_checks(self) -> Path:
+        return self.metrics / "data_checks.json"
+
+    @property
+    def review(self) -> Path:
+        return self.metrics / "review"
+
+    @property
+    def doubted_sounds(self) -> Path:
+        """Holds the sounds of clips with a doubted label, for the report to play."""
+        return self.data / "doubted"
+
+    @property
     def trainings(self) -> Path:
         return self.metrics / "trainings"
 

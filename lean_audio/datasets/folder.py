@@ -42,8 +42,7 @@ def read_own_sounds(settings: Folder, name: str, prepare: Prepare) -> tuple[Data
         clips = _split_recordings(clips, found, settings, prepare)
     origin = f"the directory {root.resolve().name!r} {found.layout}"
     dataset = make_dataset(clips, found, name, origin, synthetic=False)
-    dataset = replace(dataset, checks=check_clips(dataset.clips, dataset.vocabulary))
-    for sentence in sentences(dataset.checks):
+    for sentence in sentences(check_clips(dataset.clips, dataset.vocabulary)):
         say(f"warning: {sentence}")
     return dataset, _line(dataset, found.layout, made)
 

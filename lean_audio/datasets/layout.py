@@ -5,7 +5,7 @@
 
 import hashlib
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +46,6 @@ class Dataset:
         file or the CRC-32 of an archive's entry; group, licence and uploader may be empty.
     licence_filter
         Licences whose clips were selected; empty if all were.
-    checks
-        What may be wrong with one's own sounds: the name of a check, see datasets.checks, and the
-        clips or labels that it found.
     """
 
     name: str
@@ -57,14 +54,13 @@ class Dataset:
     vocabulary: tuple[str, ...]
     clips: pd.DataFrame
     licence_filter: tuple[str, ...] = ()
-    checks: dict[str, list[str]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write clips.csv, vocabulary.csv and dataset.json."""
         rows = self.clips.assign(labels=self.clips["labels"].map(",".join))
         write_csv(folder / "clips.csv", rows)
         write_csv(folder / "vocabulary.csv", pd.DataFrame({"label": self.vocabulary}))
-        names = ("name", "origin", "synthetic", "licence_filter", "checks")
+        names = ("name", "origin", "synthetic", "licence_filter")
         write_json(folder / "dataset.json", {name: getattr(self, name) for name in names})
 
 
@@ -89,7 +85,6 @@ def load_dataset(folder: Path) -> Dataset:
         origin=about["origin"],
         synthetic=about["synthetic"],
         licence_filter=tuple(about["licence_filter"]),
-        checks=about["checks"],
         vocabulary=tuple(vocabulary["label"]),
         clips=clips,
     )

@@ -27,10 +27,21 @@ OVERLAP_SAMPLES = CHUNK_SAMPLES // 2
 
 @dataclass(frozen=True)
 class Recording:
-    """An annotated recording; samples: its length at 16 kHz, or None if it cannot be read."""
+    """An annotated recording; stated_samples: its length at 16 kHz; None if it cannot be read."""
 
-    samples: int | None
+    stated_samples: int | None
     annotations: Sequence[Annotation]
+
+    @property
+    def samples(self) -> int:
+        """Return its length or, if it cannot be read, where its last annotation ends.
+
+        Stage prepare then sets its clips aside, and counts as many as of another recording.
+        """
+        if self.stated_samples is not None:
+            return self.stated_samples
+        last_s = max((annotation.end_s for annotation in self.annotations), default=0)
+        return max(round(last_s * SAMPLE_RATE_HZ), CHUNK_SAMPLES)
 
 
 def label_chunks(
@@ -74,7 +85,7 @@ def cut(
     Returns
     -------
     pandas.DataFrame
-        One row per clip. A recording that cannot be read is one row, for prepare to set aside.
+        One row per clip.
     """
     rows = []
     for row in clips.to_dict("records"):
@@ -113,9 +124,9 @@ def in_blocks(clips: pd.DataFrame, recordings: Mapping[str, Recording]) -> pd.Da
     return pd.DataFrame(rows, columns=clips.columns)
 
 
-def _block_edges(samples: int | None) -> list[float]:
+def _block_edges(samples: int) -> list[float]:
     """Return the seconds at which the blocks of a recording start, and its end."""
-    length_s = (samples or 0) / SAMPLE_RATE_HZ
+    length_s = samples / SAMPLE_RATE_HZ
     block_s = max(SEGMENT_S, ceil(length_s / BLOCKS))
     starts = [k * block_s for k in range(max(int(length_s // block_s), 1))]
     return [*starts, length_s]
@@ -128,9 +139,6 @@ def _segments(
 
     A chunk across the border of two blocks is in neither.
     """
-    if recording.samples is None:
-        yield _unreadable(recording)
-        return
     views = chunk_views(recording.samples, hop_samples, tail)
     hot, labels = label_chunks(views, recording.annotations)
     start, end = block[0], block[1] or recording.samples
@@ -142,9 +150,3 @@ def _segments(
         for piece in (run[number : number + limit] for number in range(0, len(run), limit)):
             names = tuple(label for label, on in zip(labels, hot[piece[0]], strict=True) if on)
             yield int(views[piece[0], 0]), int(views[piece[-1]].sum()), names
-
-
-def _unreadable(recording: Recording) -> tuple[int, int, tuple[str, ...]]:
-    last_s = max((annotation.end_s for annotation in recording.annotations), default=0)
-    labels = {label for annotation in recording.annotations for label in annotation.labels}
-    return 0, max(round(last_s * SAMPLE_RATE_HZ), CHUNK_SAMPLES), tuple(sorted(labels))

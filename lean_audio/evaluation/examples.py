@@ -19,8 +19,7 @@ from lean_audio.audio.decode import SAMPLE_RATE_HZ
 from lean_audio.audio.spectrogram import MAX_HZ, save_spectrogram
 from lean_audio.backbones.base import Backbone
 from lean_audio.config.schema import ExampleClips
-from lean_audio.features.chunks import SAMPLE_BYTES, Chunks, shard_path
-from lean_audio.files import atomic_directory, read_at, write_text
+from lean_audio.files import atomic_directory, write_text
 from lean_audio.model import ATTENTION_LAYER, FRAME_SAMPLES, STEPS
 from lean_audio.training.batches import Examples
 from lean_audio.training.heads import Head
@@ -56,7 +55,7 @@ def write_examples(
                     **describe_clip(data, clip, model, settings.labels),
                     **_save_media(
                         temporary / f"{number:02d}",
-                        clip_samples(data.chunks, clip),
+                        data.chunks.clip_samples(clip),
                         dataset in settings.audio,
                     ),
                 }
@@ -82,14 +81,6 @@ def draw_clips(clips: pd.DataFrame, settings: ExampleClips) -> list[int]:
     drawn = eligible.iloc[np.random.default_rng(SEED).permutation(len(eligible))]
     turn = drawn.groupby(drawn["labels"].map(lambda labels: labels[0])).cumcount()
     return turn.sort_values(kind="stable").index[: settings.clips].tolist()
-
-
-def clip_samples(chunks: Chunks, clip: int) -> np.ndarray:
-    """(samples,) int16 of one row of the clip table, read from disk."""
-    row = chunks.clips.loc[clip]
-    samples = np.empty(row["samples"], "<i2")
-    read_at(shard_path(chunks.folder, row["shard"]), row["offset"] * SAMPLE_BYTES, samples)
-    return samples
 
 
 def describe_clip(data: Examples, clip: int, model: keras.Model, labels: int) -> dict[str, Any]:

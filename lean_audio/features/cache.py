@@ -4,7 +4,7 @@ A row is one chunk: its embedding, then the pooled activations of embed.layers. 
 the shards says what lies where in a row and which data it was computed from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
@@ -62,6 +62,20 @@ class Embeddings:
         if chunks * width * NUMBER_BYTES > IN_MEMORY_BYTES:
             return self
         return replace(self, table=self._read(range(chunks), slice(0, width)))
+
+    @property
+    def width(self) -> int:
+        """Number of values in a row: of all features together."""
+        return sum(self._content["widths"].values())
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Read all features of all chunks shard by shard, each (chunks, width) float32."""
+        for path in sorted(self.folder.glob("shard-*.f32")):
+            yield np.fromfile(path, "<f4").reshape(-1, self.width)
+
+    def row(self, number: int) -> np.ndarray:
+        """Return all features of one chunk, (width,) float32."""
+        return self._read([number], slice(0, self.width))[0]
 
     def rows(self, rows: Sequence[int] | np.ndarray, feature: str = EMBEDDING) -> np.ndarray:
         """Return a feature of some rows, (rows, width) float32."""

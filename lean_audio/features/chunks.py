@@ -118,6 +118,13 @@ class Chunks:
     def _views(self) -> np.ndarray:
         return self.index[VIEW].to_numpy(np.int64)
 
+    def clip_samples(self, row: int) -> np.ndarray:
+        """Read one clip of the clip table from disk, (samples,) int16."""
+        clip = self.clips.iloc[row]
+        samples = np.empty(clip["samples"], "<i2")
+        read_at(shard_path(self.folder, clip["shard"]), clip["offset"] * SAMPLE_BYTES, samples)
+        return samples
+
     def waveforms(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read some chunks from disk, (rows, 16000) int16."""
         return read_waveforms(self.folder, self._views[rows])

@@ -32,14 +32,15 @@ def weighted_map(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -
         (weightings,), NaN where no class has positives.
     """
     scored = np.flatnonzero(targets.any(axis=0))
-    found = [_weighted_ap(targets[:, c], scores[:, c], weights) for c in scored]
+    found = [weighted_ap(targets[:, c], scores[:, c], weights) for c in scored]
     precisions = np.reshape(found, (len(scored), len(weights)))  # even without any class
     known = ~np.isnan(precisions)
     with np.errstate(invalid="ignore"):
         return np.where(known, precisions, 0.0).sum(axis=0) / known.sum(axis=0)
 
 
-def _weighted_ap(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_ap(targets: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return one class's AP under several weightings, see weighted_map; NaN without positives."""
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.diff(scores[order], append=np.nan))  # the last of each run of ties
     hits = np.flatnonzero(targets[order])

@@ -1,11 +1,11 @@
-"""Confidence intervals of mAP differences: a paired bootstrap over clips."""
+"""Confidence intervals by a bootstrap over clips, paired for the difference of two models."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-from lean_audio.metrics.average_precision import weighted_map
+from lean_audio.metrics.average_precision import weighted_ap, weighted_map
 
 SEED = 1  # of the draws that all models share, so that any two can be paired
 BLOCK = 50  # resamples at a time: bounds the memory to BLOCK x clips
@@ -46,3 +46,16 @@ def resampled_map(targets: np.ndarray, scores: np.ndarray, resamples: int) -> pd
     blocks = draw_clips(len(targets), resamples)
     found = [weighted_map(targets, scores, weights) for weights in blocks]
     return pd.DataFrame({"mAP": np.concatenate(found)})
+
+
+def class_intervals(targets: np.ndarray, scores: np.ndarray, resamples: int) -> pd.DataFrame:
+    """Return the 95 % interval of each class's AP: low and high, NaN for one without positives.
+
+    targets: (clips, classes) 0/1; scores: (clips, classes). Draws without a positive do not count.
+    """
+    intervals = np.full((targets.shape[1], 2), np.nan)
+    for label in np.flatnonzero(targets.any(axis=0)):
+        blocks = draw_clips(len(targets), resamples)
+        drawn = [weighted_ap(targets[:, label], scores[:, label], block) for block in blocks]
+        intervals[label] = np.nanpercentile(np.concatenate(drawn), [2.5, 97.5])
+    return pd.DataFrame(intervals, columns=["low", "high"])

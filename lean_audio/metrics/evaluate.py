@@ -53,8 +53,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Metrics, accuracy among them if every clip has exactly one label, and the tables classes,
-        pr, reliability and resampled.
+        Metrics, with accuracy if every clip has exactly one label, and the tables classes, pr,
+        reliability and resampled.
 
     Raises
     ------

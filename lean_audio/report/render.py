@@ -30,6 +30,7 @@ from lean_audio.report.inputs import (
 )
 from lean_audio.report.measured import Measured, read_measured
 from lean_audio.report.models import Models
+from lean_audio.report.review import read_checks, read_review
 from lean_audio.report.text import breakable, fixed, markdown_text, signed
 from lean_audio.report.trainings import read_trainings
 
@@ -184,6 +185,7 @@ def draw(content: Record) -> Record:
 def render(
     metrics_dir: Path,
     examples_dir: Path,
+    sounds_dir: Path,
     out_dir: Path,
     headline: str,
     models: Models,
@@ -194,8 +196,8 @@ def render(
 
     Parameters
     ----------
-    metrics_dir, examples_dir, out_dir
-        Of one dataset.
+    metrics_dir, examples_dir, sounds_dir, out_dir
+        Of one dataset; sounds_dir holds the sounds of doubted clips, which the page refers to.
     headline
         Name of the model that is shown in full.
     models
@@ -210,6 +212,8 @@ def render(
     content = {**summarize(measured, headline), "device": read_device(metrics_dir), "seed": seed}
     content |= {"beyond": beyond(trainings, metrics_dir), "left_out": trainings.left_out}
     content["examples"] = read_examples(examples_dir)
+    content["checks"] = read_checks(metrics_dir)
+    content["review"] = read_review(metrics_dir, sounds_dir, out_dir)
     content |= {"drawn": draw(content), "script_data": for_script(content)}
     pages = {name: render_template(f"{name}.j2", content) for name in PAGES}
     pages[CARD] = render_template(f"{CARD}.j2", {**content, **_card(content)})

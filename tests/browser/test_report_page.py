@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from report_data import APS, LABELS, TRAIN_CLIPS
+from report_data import APS, LABELS, TRAIN_CLIPS, add_review, make_run, render
 
 from lean_audio.report import classes as report_classes
 from lean_audio.report.inputs import VARIANTS
@@ -173,6 +173,24 @@ def test_nothing_overflows_a_phone(open_page: Open, scheme: str, script: bool):
         for place in (element.bounding_box() for element in box.all()):
             assert place and place["x"] >= 0
             assert place["x"] + place["width"] <= PHONE["width"]
+
+
+def test_a_doubted_clip_plays_where_its_sound_is_and_nowhere_else(browser: Browser, tmp_path: Path):
+    metrics = make_run(tmp_path / "own", "own", synthetic=False, trained=True)
+    add_review(metrics)
+    here = render(metrics, tmp_path / "report" / "own") / "index.html"
+    there = tmp_path / "sent" / "on" / "to" / "somebody.html"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(here.read_bytes())
+    with browser.new_context(viewport=PHONE) as context:
+        page = context.new_page()
+        page.goto(here.as_uri())
+        player = page.locator("#review audio")
+        expect(player).to_have_js_property("duration", 1.6)
+        assert page.locator("body").evaluate("body => body.scrollWidth") == PHONE["width"]
+        page.goto(there.as_uri())
+        expect(player).to_have_count(0)
+        expect(page.locator("#review .doubts tbody tr")).to_have_count(2)
 
 
 def test_the_change_of_an_ingredient_has_room_and_the_numbers_yield(

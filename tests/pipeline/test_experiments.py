@@ -20,9 +20,9 @@ def affinity(module_copy) -> str:
 
 
 def test_it_runs_what_is_made_of_the_headline_alone(module_copy, affinity):
-    assert re.findall(r"(?:Running stage|Stage) '(\S+)'(?::| is cached)", affinity) == [
-        *("headline", "examples", "quantize", "evaluate_device", "report", "track")
-    ]
+    ran = re.findall(r"(?:Running stage|Stage) '(\S+)'(?::| is cached)", affinity)
+    made = {"examples", "quantize", "evaluate_device", "review"}
+    assert (ran[0], set(ran[1:-2]), ran[-2:]) == ("headline", made, ["report", "track"])
     assert "shipped.json" in module_copy.run("dvc", "metrics", "show")
 
 

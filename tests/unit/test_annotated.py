@@ -227,13 +227,19 @@ def test_a_part_of_a_damaged_recording_is_set_aside(tmp_path):
             recordings.read(path, 0, 4)
 
 
-def test_a_recording_that_cannot_be_read_is_set_aside_as_one_clip(nights, tmp_path):
+def test_the_clips_of_a_recording_that_cannot_be_read_are_set_aside_and_count(nights, tmp_path):
     (nights / "n03.wav").write_bytes(b"RIFF")
     dataset = read(nights)
-    assert spans(dataset, "n03.wav") == [("0", "9.5", ("owl", "wind"))]
+    lost = dataset.clips.loc[dataset.clips["file"] == "n03.wav", "clip"].tolist()
+    assert lost[0] == "n03@0-2" and len(lost) > 3
     tables = tmp_path / "set_aside.csv", tmp_path / "counts.csv"
-    prepare(dataset, nights, tmp_path / "audio", *tables, PREPARE, 1)
-    assert pd.read_csv(tables[0])["clip"].tolist() == ["n03@0-9.5"]
+    with pytest.raises(
+        LeanError, match=r"clips cannot be used, more than .* n03\.wav \(unreadable"
+    ):
+        prepare(dataset, nights, tmp_path / "audio", *tables, PREPARE, 1)
+    settings = PREPARE.model_copy(update={"max_set_aside": 0.5})
+    prepare(dataset, nights, tmp_path / "audio", *tables, settings, 1)
+    assert pd.read_csv(tables[0])["clip"].tolist() == lost
 
 
 def test_one_long_recording_is_split_in_time(tmp_path, capsys):
@@ -377,6 +383,17 @@ def test_a_table_of_parts_of_files(tapes):
     ]
     assert dataset.clips["clip"].tolist()[1] == "a@2-3.5"
     assert line(tapes).startswith("6 clips listed in parts.csv, in 3 files; 2 labels; ")
+
+
+def test_parts_that_overlap_and_differ_are_named(tapes, capsys):
+    rows = [("a", "2,4,fox", "train"), ("a", "3.5,5,owl", "train"), ("a", "6,8,owl", "train")]
+    (tapes / "parts.csv").write_text(parts_table(*rows))
+    read(tapes)
+    assert "overlaps" not in capsys.readouterr().err
+    (tapes / "parts.csv").write_text(parts_table(*rows, ("a", "6.5,9,fox", "train")))
+    read(tapes)
+    said = "overlaps another part of its file that has other labels: 1 clip (a@6.5-9); annotations"
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,6 @@ def test_names_of_models_are_quoted_by_dvc():
 
 
 def test_the_pipeline_can_be_read_at_a_sitting():
-    limits = {"dvc.yaml": 350, "dvc.lock": 1550, "params.yaml": 170}
+    limits = {"dvc.yaml": 350, "dvc.lock": 1700, "params.yaml": 170}
     for name, limit in limits.items():
         assert len((ROOT / name).read_text().splitlines()) <= limit, name

@@ -15,7 +15,7 @@ LAYERS = (  # lowest first; those of one layer do not import each other
     {"metrics", "parallel", "tflite", "datasets.demo"},
     {"datasets", "backbones", "tagger", "report"},
     {"features", "model", "cli"},
-    {"training", "tracking"},
+    {"training", "tracking", "review"},
     {"device", "evaluation"},
 )
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}

@@ -4,14 +4,9 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-import keras
 import pytest
 from own_sounds import read
 
-from docs.small_backbone import WEIGHTS, build
-from lean_audio.backbones.base import load_backbone
-from lean_audio.backbones.export import write_embedder
-from lean_audio.backbones.weights import prepare_weights
 from lean_audio.config.paths import SPLIT_FOLDERS
 from lean_audio.datasets.layout import Dataset
 from lean_audio.datasets.names import SPLITS
@@ -84,27 +79,13 @@ def fingerprints(
 
 
 @pytest.fixture(scope="module")
-def embedder(tmp_path_factory, params) -> Path:
-    """The small backbone of docs/backbones.md with random weights: fast, and as strict."""
-    root = tmp_path_factory.mktemp("embedder")
-    keras.utils.set_random_seed(1)
-    (root / "given").mkdir()
-    build().save_weights(root / "given" / WEIGHTS)
-    source = params.yamnet.model_copy(update={"source": str(root / "given")})
-    backbone = load_backbone(Path("docs/small_backbone.py"), mean_normalization=False)
-    prepare_weights(backbone, source, synthetic=False, folder=root / "weights")
-    write_embedder(backbone, root / "weights", root / "embedder", ("block_2",), False)
-    return root / "embedder"
-
-
-@pytest.fixture(scope="module")
 def everything(real_sounds) -> Dataset:
     return read(real_sounds)
 
 
 @pytest.mark.parametrize(("other", "labels"), [(as_table, None), (as_table, 1), (as_tree, 1)])
 def test_a_layout_changes_nothing(
-    real_sounds, everything, tmp_path, params, embedder, other, labels
+    real_sounds, everything, tmp_path, params, small_embedder, other, labels
 ):
     clips = choose(everything, labels)
     assert len(clips) == 60
@@ -113,7 +94,9 @@ def test_a_layout_changes_nothing(
         root = tmp_path / write.__name__
         write(real_sounds, clips, root)
         dataset = read(root)
-        marks = fingerprints(dataset, root, tmp_path / f"{write.__name__}.out", params, embedder)
+        marks = fingerprints(
+            dataset, root, tmp_path / f"{write.__name__}.out", params, small_embedder
+        )
         same = dataset.clips[["clip", "split", "labels", "checksum"]].to_dict("list")
         seen.append((same, dataset.vocabulary, marks))
     assert seen[0] == seen[1]

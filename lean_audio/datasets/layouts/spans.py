@@ -16,9 +16,14 @@ from lean_audio.errors import LeanError
 TOLERANCE_S = 0.5  # an end may be rounded up, or count an MP3's padding
 
 
-@cache
 def length_of(path: Path) -> int | None:
     """Return a sound's length in samples at 16 kHz; None if it cannot be read, as prepare says."""
+    return _length_of(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _length_of(path: Path, written_ns: int) -> int | None:
+    """Open a file once for all its rows; written_ns tells a file from an earlier one."""
     try:
         return count_samples(path)
     except BadClipError:
@@ -61,6 +66,18 @@ def part_of_file(where: str, root: Path, file: str, start: str, end: str) -> tup
         raise LeanError(f"{where}: nothing of {file!r} is between {start_s:g} and {shown:g} s")
     check_end(where, end_s, file, samples)
     return seconds_text(start_s), seconds_text(end_s if samples is None else min(end_s, last_s))
+
+
+def differing(clips: pd.DataFrame) -> list[str]:
+    """Name the parts of files that overlap an earlier one by a second, with other labels."""
+    found, before = [], {}
+    parts = clips[clips["end_s"] != ""].astype({"start_s": float, "end_s": float})
+    for row in parts.sort_values(["file", "start_s"], kind="stable").to_dict("records"):
+        end_s, labels = before.get(row["file"], (0.0, ()))
+        if end_s - row["start_s"] >= 1 and set(labels) != set(row["labels"]):
+            found.append(row["clip"])
+        before[row["file"]] = max((end_s, labels), (row["end_s"], row["labels"]))
+    return found
 
 
 def read_events(path: Path, table: pd.DataFrame, rows: pd.DataFrame) -> dict[str, list[Annotation]]:

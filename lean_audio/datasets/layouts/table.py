@@ -9,7 +9,7 @@ import pandas as pd
 
 from lean_audio.config.datasets import SETTINGS
 from lean_audio.datasets.layouts.found import Found, clip_table, vocabulary_of
-from lean_audio.datasets.layouts.spans import part_of_file, read_events
+from lean_audio.datasets.layouts.spans import differing, part_of_file, read_events
 from lean_audio.datasets.licences import short_name
 from lean_audio.datasets.names import (
     LABEL_SEPARATORS,
@@ -88,6 +88,12 @@ def read_listing(
     annotations = read_events(path, table, rows) if set(EVENT) <= set(table) else None
     clips, remarks = _join_rows(path, rows, quiet=annotations is not None)
     remarks += _unused_columns(path, table, eval_folds)
+    if odd := differing(clips):
+        count = counted(len(odd), "clip")
+        remarks.append(
+            f"overlaps another part of its file that has other labels: {count} "
+            f"({join_first(odd)}); annotations have the columns onset and offset instead"
+        )
     if unlisted := sorted({*sounds.found} - {*clips["file"]}):
         count = counted(len(unlisted), "sound")
         remarks.append(f"not listed in {path.name}: {count} ({join_first(unlisted)})")
