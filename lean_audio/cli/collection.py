@@ -46,7 +46,7 @@ class Screen:
 
     def __init__(self, shape: Format, progress: Progress):
         self.format, self.progress, self.position = shape, progress, Position()
-        self.done: set[str] = set()
+        self.done: dict[str, str] = {}
         self.early: dict[str, Outcome] = {}
         self._write(shape.header())
 
@@ -86,7 +86,9 @@ def tag_files(work: Work, files: Sequence[Path], settings: Settings) -> int:
     todo = [file for file in files if str(file) not in sink.done]
     for _ in range(len(files) - len(todo)):
         progress.count(0.0)
-    faults: list[str] = []
+    faults = [fault for file in files if (fault := sink.done.get(str(file)))]
+    for fault in faults if not settings.skip_errors else ():
+        progress.complain(fault)
     for outcome in _outcomes(work, todo, settings.jobs, sink, progress):
         for remark in outcome.remarks:
             progress.warn(remark)
@@ -149,7 +151,7 @@ def _outcomes(
         else:
             texts: list[str] = []
             outcome = work.file(file, texts.append, progress.tick)
-            yield replace(outcome, text="" if outcome.fault else "".join(texts))
+            yield replace(outcome, text="".join(texts))
 
 
 def _in_turn(files: Sequence[Path], done: Iterator[Done], sink: Sink) -> Iterator[Outcome]:
@@ -231,4 +233,4 @@ def _score(file: Path) -> Outcome:
         raise RuntimeError("the process has not begun")
     texts: list[str] = []
     outcome = _work.file(file, texts.append)
-    return replace(outcome, text="" if outcome.fault else "".join(texts))
+    return replace(outcome, text="".join(texts))

@@ -24,7 +24,7 @@ TRACK_SUFFIX = ".txt"
 
 
 class Journal:
-    """The lines of a run. done: files that need not be scored again; early: outcomes to place.
+    """The lines of a run, those of an earlier one first.
 
     Parameters
     ----------
@@ -69,8 +69,17 @@ class Journal:
         """Return the lines of sounds whose text is written."""
         return [line for line in self.lines if "file" in line]
 
-    def done(self, placed: Sequence[dict[str, Any]]) -> set[str]:
-        return {line["file"] for line in placed if not (line["fault"] and self.retry)}
+    def done(self, placed: Sequence[dict[str, Any]]) -> dict[str, str]:
+        """Return the files that need not be scored again, each with its fault or "".
+
+        A file at fault is scored again unless text of what precedes the fault is written.
+        """
+        last = {line["file"]: line for line in placed}
+        return {
+            file: line["fault"]
+            for file, line in last.items()
+            if not (line["fault"] and self.retry and not line["kept"])
+        }
 
     def early(self) -> dict[str, Outcome]:
         """Return the outcomes that were ready before their turn, by file."""
@@ -155,6 +164,7 @@ class OutputFile:
             rows=rows,
             length_s=outcome.length_s,
             fault=outcome.fault,
+            kept=bool(text),
             end=self._file.tell(),
         )
 
@@ -188,9 +198,9 @@ class OutputFolder:
         journal = folder / FOLDER_JOURNAL
         self.journal = Journal(journal, folder, settings, resume=resume, retry=retry)
         self.done = {
-            file
-            for file in self.journal.done(self.journal.placed)
-            if file in self.tracks and self.tracks[file].exists()
+            file: fault
+            for file, fault in self.journal.done(self.journal.placed).items()
+            if fault or (file in self.tracks and self.tracks[file].exists())
         }
         self.early: dict[str, Outcome] = {}
         self.journal.begin(self.journal.placed)
@@ -201,7 +211,7 @@ class OutputFolder:
             with atomic_file(self.tracks[outcome.file]) as temporary:
                 text = self.format.header() + outcome.text
                 temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
-        self.journal.append(file=outcome.file, fault=outcome.fault)
+        self.journal.append(file=outcome.file, fault=outcome.fault, kept=False)
 
     def close(self) -> None:
         self.journal.close()

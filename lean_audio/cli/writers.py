@@ -92,12 +92,13 @@ class EventWriter:
     def __init__(self, shape: Format, finder: EventFinder, source: Source, emit: Emit, live: bool):
         self.format, self.finder, self.source = shape, finder, source
         self.emit, self.live = emit, live
-        self.waiting: list[Event] = []
+        self.heading, self.waiting = not live, list[Event]()
         finder.close()  # what is left of a source that ended with an error
-        if not live:
-            emit(shape.start(source))
 
     def add(self, span: Span) -> None:
+        if self.heading:
+            self.emit(self.format.start(self.source))
+        self.heading = False
         self._take(self.finder.add(span))
 
     def end(self) -> None:
