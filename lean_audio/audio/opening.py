@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -81,10 +82,21 @@ def open_sound(
     return file
 
 
-def count_channels(path: Path) -> int:
-    """Return a sound file's number of channels. Raises BadClipError as read_clip does."""
+@dataclass(frozen=True)
+class Header:
+    """What a sound file states of itself; length_s: None if it does not state it."""
+
+    channels: int = 1
+    rate_hz: float = 16_000.0
+    length_s: float | None = None
+
+
+def read_header(path: Path) -> Header:
+    """Read what a sound file states of itself. Raises BadClipError as read_clip does."""
     with faults_explained(path), open_sound(path, ignore) as file:
-        return file.channels
+        known = file.frames < UNKNOWN_FRAMES
+        length_s = file.frames / file.samplerate if known else None
+        return Header(file.channels, file.samplerate, length_s)
 
 
 def read_frames(file: soundfile.SoundFile, note: Note | None) -> Iterator[np.ndarray]:

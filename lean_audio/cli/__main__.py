@@ -4,4 +4,5 @@ import sys
 
 from lean_audio.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes of --jobs import this module too
+    sys.exit(main())

@@ -1,18 +1,10 @@
 """`lean-audio check`: does a model file compute here what it computed where it was made?"""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from lean_audio.tflite.card import read_card
 from lean_audio.tflite.golden import compare_golden
 from lean_audio.tflite.runtime import open_tagger
-
-
-def add_check(commands, find_model: Callable[[Path | None], Path]) -> None:
-    """Add the command to the parser. find_model: chooses the file if none is named."""
-    parser = commands.add_parser("check", help="compare a model's scores here with those inside it")
-    parser.add_argument("model_file", type=Path, nargs="?", metavar="MODEL")
-    parser.set_defaults(run=lambda chosen: check(find_model(chosen.model_file)))
 
 
 def check(path: Path) -> int:

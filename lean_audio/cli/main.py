@@ -5,20 +5,22 @@ import codecs
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from lean_audio.cli.check import add_check
-from lean_audio.cli.inputs import STDIN
-from lean_audio.cli.output import WRITERS, print_card
-from lean_audio.cli.pcm import ENCODINGS
-from lean_audio.cli.predict import predict
+from lean_audio.cli.arguments import build_parser
+from lean_audio.cli.check import check
+from lean_audio.cli.collection import Settings
+from lean_audio.cli.formats import Kind
+from lean_audio.cli.listen import load_sounddevice, open_microphone, show
+from lean_audio.cli.output import print_card
+from lean_audio.cli.predict import Pcm, tag
+from lean_audio.cli.values import read_names
+from lean_audio.cli.work import Options, Work
 from lean_audio.errors import LeanError, join_first
 from lean_audio.tagger import Tagger
-from lean_audio.tflite.card import verify_checksum
+from lean_audio.tflite.card import read_card, verify_checksum
 
 MODEL_VARIABLE = "LEAN_AUDIO_MODEL"
 
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="lean_audio")
-    chosen = _parser().parse_args(arguments)
+    chosen = build_parser(RUNS).parse_args(arguments)
     try:
         code = chosen.run(chosen)
         sys.stdout.flush()
@@ -71,7 +73,57 @@ def _flush_stdout() -> None:
 
 def run_predict(chosen: argparse.Namespace) -> int:
     """Tag files, directories or standard input; return the exit code."""
-    return predict(Tagger(find_model(chosen.model)), chosen)
+    kind = "timeline" if chosen.timeline else "clips"
+    options = replace(_options(chosen, kind), top=chosen.top, aggregate=chosen.aggregate)
+    return tag(options, chosen.inputs, chosen.plot, _settings(chosen), _pcm(chosen))
+
+
+def run_events(chosen: argparse.Namespace) -> int:
+    """Find the events of files, directories or standard input; return the exit code."""
+    options = replace(
+        _options(chosen, "events"),
+        low_threshold=chosen.low_threshold,
+        min_duration_s=chosen.min_duration,
+        max_gap_s=chosen.max_gap,
+    )
+    return tag(options, chosen.inputs, None, _settings(chosen), _pcm(chosen))
+
+
+def run_listen(chosen: argparse.Namespace) -> int:
+    """Show the labels of what a microphone hears, until Ctrl-C; return the exit code."""
+    library = load_sounddevice()
+    work = Work(replace(_options(chosen, "timeline"), top=chosen.top))
+    with open_microphone(library, chosen.device) as (blocks, rate_hz):
+        spans = work.tagger.stream(blocks, rate_hz=rate_hz, hop_s=chosen.hop)
+        show(spans, work.rows, sys.stdout)
+    return 0
+
+
+def _options(chosen: argparse.Namespace, kind: Kind) -> Options:
+    """Return the options that all commands have. Raises LeanError if there is no such model."""
+    model = find_model(chosen.model)
+    labels = read_card(model)[0] if chosen.labels or chosen.exclude else []
+    return Options(
+        model,
+        kind,
+        getattr(chosen, "format", "table"),
+        threshold=chosen.threshold,
+        hop_s=chosen.hop,
+        channel=getattr(chosen, "channel", "mix"),
+        labels=read_names(chosen.labels, labels),
+        exclude=read_names(chosen.exclude, labels),
+        leaves=chosen.leaves,
+    )
+
+
+def _settings(chosen: argparse.Namespace) -> Settings:
+    if chosen.resume and not chosen.output:
+        raise LeanError("--resume needs --output: it goes on with what is in that file")
+    return Settings(chosen.jobs, chosen.output, chosen.resume, chosen.skip_errors)
+
+
+def _pcm(chosen: argparse.Namespace) -> Pcm:
+    return Pcm(chosen.rate, chosen.channels, chosen.encoding)
 
 
 def info(chosen: argparse.Namespace) -> int:
@@ -96,99 +148,15 @@ def find_model(named: Path | None) -> Path:
     return found[0]
 
 
-def _version() -> str:
-    try:
-        return version("lean-audio")
-    except PackageNotFoundError:
-        return "(not installed)"
+def run_check(chosen: argparse.Namespace) -> int:
+    """Compare the scores of a model file on this runtime with those inside it."""
+    return check(find_model(chosen.model_file))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lean-audio", description="Tag sounds with a LEAN model.")
-    parser.add_argument("--version", action="version", version=f"lean-audio {_version()}")
-    commands = parser.add_subparsers(required=True, metavar="predict|info|check")
-    tag = commands.add_parser("predict", help="print the labels of sounds")
-    tag.set_defaults(run=run_predict)
-    tag.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="FILE|DIR|-",
-        help=f"{STDIN}: standard input, raw samples (--rate) or a sound file",
-    )
-    tag.add_argument("--model", type=Path, help="a .tflite file; default: the one in models/")
-    tag.add_argument("--top", type=_top, metavar="N|all", help="labels to print; default 5")
-    tag.add_argument(
-        "--threshold",
-        type=_threshold,
-        metavar="auto|X",
-        help="lowest score to print; auto: each label's own threshold, stored in the model",
-    )
-    tag.add_argument(
-        "--timeline",
-        action="store_true",
-        help="one row per chunk instead of one per clip",
-    )
-    tag.add_argument(
-        "--aggregate",
-        choices=("mean", "max"),
-        default="mean",
-        help="of the chunks' scores, which makes the clip's; default mean, as it was measured",
-    )
-    tag.add_argument(
-        "--channel",
-        type=_channel,
-        default="mix",
-        metavar="mix|split|N",
-        help="the mean of the channels (default), each on its own, or only channel N",
-    )
-    tag.add_argument("--plot", type=Path, metavar="PNG|DIR", help="draw the timeline")
-    tag.add_argument("--format", choices=sorted(WRITERS), default="table")
-    tag.add_argument("--rate", type=_at_most(768_000), metavar="HZ", help="of raw samples on stdin")
-    tag.add_argument("--channels", type=_at_most(1024), default=1, help="of raw samples; default 1")
-    tag.add_argument(
-        "--encoding", choices=sorted(ENCODINGS), default="s16le", help="of raw samples"
-    )
-    show = commands.add_parser("info", help="show what is inside a model file")
-    show.set_defaults(run=info)
-    show.add_argument("model_file", type=Path, nargs="?", metavar="MODEL")
-    add_check(commands, find_model)
-    return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
-    return int(text)
-
-
-def _at_most(limit: int) -> Callable[[str], int]:
-    def positive(text: str) -> int:
-        if _positive(text) > limit:
-            raise argparse.ArgumentTypeError(f"{text!r} is above {limit}")
-        return int(text)
-
-    return positive
-
-
-def _top(text: str) -> int | None:
-    return sys.maxsize if text == "all" else _positive(text)
-
-
-def _channel(text: str) -> str | int:
-    if text in ("mix", "split"):
-        return text
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not mix, split or a channel's number from 1")
-    return int(text)
-
-
-def _threshold(text: str) -> str | float:
-    if text == "auto":
-        return text
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not auto or a number from 0 to 1")
-    return value
+RUNS = {
+    "predict": run_predict,
+    "events": run_events,
+    "listen": run_listen,
+    "info": info,
+    "check": run_check,
+}

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
-import soxr
 
-from lean_audio.audio.channels import check_scale, mix_down
-from lean_audio.audio.decode import FULL_SCALE, SAMPLE_RATE_HZ, Quality, to_int16
+from lean_audio.audio.arrays import convert_blocks
+from lean_audio.audio.decode import Quality
 from lean_audio.audio.faults import BadClipError
 from lean_audio.errors import LeanError
 
@@ -59,33 +58,26 @@ def read_pcm(
     LeanError
         If a sample is NaN, infinite or far beyond full scale, or there is no such channel.
     """
+    frames = _read_frames(source, max(round(block_s * rate_hz), 1), channels, encoding, fault)
+    try:
+        yield from convert_blocks(frames, rate_hz, resampler, channel)
+    except BadClipError as error:
+        raise LeanError(f"-: {error}") from None
+
+
+def _read_frames(
+    source: Source, frames: int, channels: int, encoding: str, fault: Callable[[str], None]
+) -> Iterator[np.ndarray]:
+    """Yield (n, channels) samples of their stored type; the last block has fewer frames."""
     dtype = ENCODINGS[encoding]
     frame_bytes = dtype.itemsize * channels
-    block_bytes = max(round(block_s * rate_hz), 1) * frame_bytes
-    stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, "float32", resampler)
     while True:
-        data = source.read(block_bytes)
-        last = len(data) < block_bytes
+        data = source.read(frames * frame_bytes)
         if rest := len(data) % frame_bytes:
             fault(
                 f"the samples end within a frame of {frame_bytes} bytes "
                 f"({channels} x {encoding}); check --channels and --encoding"
             )
-        mono = _mono(np.frombuffer(data[: len(data) - rest], dtype), channels, channel)
-        if rate_hz != SAMPLE_RATE_HZ:
-            mono = stream.resample_chunk(mono, last=last)
-        if len(mono):
-            yield to_int16(mono)
-        if last:
+        yield np.frombuffer(data[: len(data) - rest], dtype).reshape(-1, channels)
+        if len(data) < frames * frame_bytes:
             return
-
-
-def _mono(samples: np.ndarray, channels: int, channel: int | None) -> np.ndarray:
-    """Mix interleaved samples down to (frames,) float32 in [-1, 1)."""
-    if samples.dtype.kind == "i":
-        samples = samples.astype(np.float32) / np.float32(FULL_SCALE)
-    try:
-        check_scale(samples)
-        return mix_down(samples.reshape(-1, channels).astype(np.float32, copy=False), channel)
-    except BadClipError as error:
-        raise LeanError(f"-: {error}") from None

@@ -1,167 +1,96 @@
-"""`lean-audio predict`: one source after another, each in constant memory."""
+"""`lean-audio predict` and `lean-audio events`: files, directories, or standard input."""
 
-import argparse
-import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lean_audio.audio.faults import BadClipError, DiskError
-from lean_audio.audio.opening import count_channels
-from lean_audio.cli.inputs import STDIN, Joined, copied, find_files, open_stdin, readable
-from lean_audio.cli.output import WRITERS, Rows
+from lean_audio.cli.collection import Screen, Settings, tag_files
+from lean_audio.cli.formats import Source
+from lean_audio.cli.inputs import STDIN, Joined, copied, find_files, open_stdin
 from lean_audio.cli.pcm import read_pcm
+from lean_audio.cli.progress import Progress
+from lean_audio.cli.work import PICTURE_SUFFIX, Options, Work
 from lean_audio.errors import LeanError
-from lean_audio.tagger import Span, Summary, Tagger
-
-PICTURE_SUFFIX = ".png"
 
 
-def predict(tagger: Tagger, chosen: argparse.Namespace) -> int:
+@dataclass(frozen=True)
+class Pcm:
+    """Raw samples on standard input; rate_hz: None if a sound file comes instead."""
+
+    rate_hz: int | None = None
+    channels: int = 1
+    encoding: str = "s16le"
+
+
+def tag(
+    options: Options, inputs: Sequence[str], plot: Path | None, settings: Settings, pcm: Pcm
+) -> int:
     """Tag files, directories or standard input; return the exit code."""
-    rows = Rows(tagger, chosen.top, chosen.threshold)
-    if chosen.inputs == [STDIN]:
-        return _predict_stdin(tagger, rows, chosen)
-    found = find_files(chosen.inputs)
-    pictures = plot_targets(chosen.plot, found.files)
-    writer = WRITERS[chosen.format](rows, chosen.timeline, chosen.channel == "split")
+    if list(inputs) == [STDIN]:
+        _check_stdin(plot, settings)
+        return _tag_stdin(Work(options), pcm)
+    found = find_files(inputs)
+    files = list(dict.fromkeys(found.files)) if settings.output else found.files
+    work = Work(replace(options, pictures=plot_targets(plot, files)))
+    talk = Progress(0, shown=False)
     for remark in found.remarks:
-        warn(remark)
+        talk.warn(remark)
     for fault in found.faults:
-        complain(fault)
-    failed = len(found.faults)
-    for file in found.files:
-        try:
-            _predict_file(tagger, writer, chosen, file, pictures.get(file))
-        except BadClipError as error:
-            complain(f"{file}: {error}")
-            failed += 1
-        except DiskError as error:
-            complain(str(error))
-            failed += 1
-    total = len(found.files) + len(found.faults)
+        talk.complain(fault)
+    failed = tag_files(work, files, settings)
+    total = len(files) + len(found.faults)
+    if settings.skip_errors:
+        failed = 0
+    failed += len(found.faults)
     return 0 if not failed else 1 if failed < total else 2
 
 
-def warn(sentence: str) -> None:
-    """Print a remark on what is used all the same."""
-    print(f"warning: {sentence}", file=sys.stderr)
-
-
-def complain(sentence: str) -> None:
-    """Print what is wrong with what cannot be used."""
-    print(f"error: {sentence}", file=sys.stderr)
-
-
-def _predict_file(
-    tagger: Tagger, writer, chosen: argparse.Namespace, file: Path, picture: Path | None
-) -> None:
-    """Tag one file. Raises BadClipError or DiskError if it cannot be used."""
-    said = set[str]()
-
-    def note(remark: str) -> None:
-        if remark not in said:
-            warn(f"{file}: {remark}")
-        said.add(remark)
-
-    with readable(file) as path:
-        for channel in _channels(path, chosen.channel):
-            writer.channel = channel
-            blocks = tagger.file_blocks(path, channel=channel, note=note)
-            if picture:
-                from lean_audio.cli.plot import Timeline
-
-                timeline = Timeline(tagger.labels, title=file.name)
-                spans = timeline.spans(tagger.stream(timeline.blocks(blocks)))
-                _write(str(file), spans, writer, chosen)
-                timeline.save(_of_channel(picture, channel, chosen.channel))
-            else:
-                _write(str(file), tagger.stream(blocks), writer, chosen)
-
-
-def _channels(path: Path, wanted: str | int) -> Sequence[int | None]:
-    """Return the channels to tag one by one; None is the mean of all."""
-    if wanted == "split":
-        return range(1, count_channels(path) + 1)
-    return [None if wanted == "mix" else int(wanted)]
-
-
-def _of_channel(picture: Path, channel: int | None, wanted: str | int) -> Path:
-    return picture.with_suffix(f".{channel}{PICTURE_SUFFIX}") if wanted == "split" else picture
-
-
-def _write(
-    source: str,
-    spans: Iterable[Span],
-    writer,
-    chosen: argparse.Namespace,
-    *,
-    live: bool = False,
-) -> None:
-    """Write the chunks of one source as they are scored, if they are wanted, and then the clip.
-
-    live: a source that may never end, so tables show its chunks too; if it ends with an error, what
-    came before that is summed up first.
-    """
-    summary = Summary(chosen.aggregate)
-    try:
-        for span in spans:
-            if not summary.chunks and chosen.timeline and not live:
-                writer.start(source)
-            if chosen.timeline or live:
-                writer.span(source, span)
-            summary.add(span)
-    except LeanError:
-        if live and summary.chunks and not chosen.timeline:
-            writer.clip(source, summary.clip())
-        raise
-    if not summary.chunks:
-        raise LeanError(f"{source}: no samples on standard input")
-    if not chosen.timeline:
-        writer.clip(source, summary.clip())
-
-
-def _predict_stdin(tagger: Tagger, rows: Rows, chosen: argparse.Namespace) -> int:
-    """Tag a sound file or raw samples on standard input; return the exit code."""
-    if chosen.plot:
+def _check_stdin(plot: Path | None, settings: Settings) -> None:
+    if plot:
         raise LeanError("-: --plot is for files, not for standard input")
-    source, is_file = open_stdin(raw=bool(chosen.rate))
-    writer = WRITERS[chosen.format](rows, chosen.timeline, chosen.channel == "split")
+    if settings != Settings():
+        raise LeanError(
+            "-: --jobs, --output, --resume and --skip-errors are for files, not for standard input"
+        )
+
+
+def _tag_stdin(work: Work, pcm: Pcm) -> int:
+    """Tag a sound file or raw samples on standard input; return the exit code."""
+    source, is_file = open_stdin(raw=bool(pcm.rate_hz))
+    talk = Progress(1, shown=False)
+    screen = Screen(work.format, talk)
     if not is_file:
-        return _predict_raw(tagger, writer, source, chosen)
+        return _tag_raw(work, source, pcm, screen)
     with copied(source) as path:
-        try:
-            for channel in _channels(path, chosen.channel):
-                writer.channel = channel
-                spans = tagger.file_spans(
-                    path, channel=channel, note=lambda remark: warn(f"-: {remark}")
-                )
-                _write(STDIN, spans, writer, chosen)
-        except BadClipError as error:
-            raise LeanError(f"-: {error}") from None
+        outcome = work.file(path, screen.emit, name=STDIN)
+    for remark in outcome.remarks:
+        talk.warn(remark)
+    if outcome.fault:
+        raise LeanError(outcome.fault)
     return 0
 
 
-def _predict_raw(tagger: Tagger, writer, source: Joined, chosen: argparse.Namespace) -> int:
+def _tag_raw(work: Work, source: Joined, pcm: Pcm, screen: Screen) -> int:
     """Print each chunk once it is complete; memory does not grow with the length of the stream."""
-    if not chosen.rate:
+    if not pcm.rate_hz:
         raise LeanError("-: raw samples on standard input need --rate, in Hz, for example 16000")
-    if chosen.channel == "split":
+    channel = work.options.channel
+    if channel == "split":
         raise LeanError("-: --channel split is for files; name one channel of a stream")
-    (channel,) = _channels(Path(STDIN), chosen.channel)
     faults: list[str] = []
     blocks = read_pcm(
         source,
-        rate_hz=chosen.rate,
-        channels=chosen.channels,
-        encoding=chosen.encoding,
-        resampler=tagger.card["resampler"],
-        block_s=tagger.card["hop_s"],
-        channel=channel,
+        rate_hz=pcm.rate_hz,
+        channels=pcm.channels,
+        encoding=pcm.encoding,
+        resampler=work.tagger.card["resampler"],
+        block_s=work.hop_s,
+        channel=None if channel == "mix" else channel,
         fault=faults.append,
     )
-    _write(STDIN, tagger.stream(blocks), writer, chosen, live=True)
+    work.write(Source(STDIN), work.score(blocks), screen.emit, live=True)
     for fault in faults:
-        complain(f"-: {fault}")
+        screen.progress.complain(f"-: {fault}")
     return 1 if faults else 0
 
 

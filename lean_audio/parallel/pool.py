@@ -49,6 +49,11 @@ def open_pool(
 def _follow_parent() -> None:
     """Leave Ctrl-C to the process that opened the pool, and end when that process is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is killed."""
     if parent := parent_process():
         Thread(target=_end_with, args=[parent.sentinel], daemon=True).start()
 

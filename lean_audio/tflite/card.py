@@ -6,6 +6,7 @@ import math
 import zipfile
 import zlib
 from collections.abc import Callable
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,11 +66,36 @@ def check_card(path: Path, labels: list[str], card: Any) -> None:
     if odd:
         shown = join_first(map(repr, odd))
         raise LeanError(f"{path}: labels.txt has empty or double labels ({shown})")
+    _check_parents(path, labels, card.get("parents"))
     for key, (allowed, is_allowed) in _rules(len(labels)).items():
         value = card.get(key)
         if not is_allowed(value):
             shown = "missing" if key not in card else _shown(value)
             raise LeanError(f"{path}: {key} in lean.json is {shown}; it must be {allowed}")
+
+
+def _check_parents(path: Path, labels: list[str], parents: Any) -> None:
+    """Raise LeanError unless `parents` is absent or label -> labels above it, without circles.
+
+    Only direct parents need to be listed; labels at the top of the hierarchy have no entry.
+    """
+    if parents is None:
+        return
+    if not isinstance(parents, dict) or not all(
+        isinstance(above, list) and {child, *map(str, above)} <= set(labels)
+        for child, above in parents.items()
+    ):
+        raise LeanError(
+            f"{path}: parents in lean.json is {_shown(parents)}; it must be label -> list of "
+            "labels, all of them in labels.txt"
+        )
+    try:
+        list(TopologicalSorter(parents).static_order())
+    except CycleError as error:
+        circle = " > ".join(error.args[1])
+        raise LeanError(
+            f"{path}: parents in lean.json put a label above itself: {circle}"
+        ) from None
 
 
 def _rules(labels: int) -> dict[str, tuple[str, Callable[[Any], bool]]]:

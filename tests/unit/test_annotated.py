@@ -403,7 +403,9 @@ def test_a_table_of_parts_of_files(tapes):
         ("11", "12", ("fox",)),
     ]
     assert dataset.clips["clip"].tolist()[1] == "a@2-3.5"
-    assert line(tapes).startswith("6 clips listed in parts.csv, in 3 files; 2 labels, 1 without one; ")
+    assert line(tapes).startswith(
+        "6 clips listed in parts.csv, in 3 files; 2 labels, 1 without one; "
+    )
 
 
 def test_parts_that_overlap_and_differ_are_named(tapes, capsys):
@@ -454,7 +456,9 @@ def test_a_table_of_onsets_and_offsets(nights):
         path.unlink()
     rows = [f"n{n:02d}.wav\t2.0\t4.0\towl\n" for n in range(11)] + ["n11.wav\t\t\t\n"]
     (nights / "strong.tsv").write_text("filename\tonset\toffset\tevent_label\n" + "".join(rows))
-    assert " clips cut from 12 recordings listed in strong.tsv; 1 label, 36 without one; " in line(nights)
+    assert " clips cut from 12 recordings listed in strong.tsv; 1 label, 36 without one; " in line(
+        nights
+    )
     dataset = read(nights)
     assert {labels for *_, labels in spans(dataset, "n11.wav")} == {()}
     assert ("owl",) in [labels for *_, labels in spans(dataset, "n03.wav")]
