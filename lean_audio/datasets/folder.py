@@ -14,7 +14,7 @@ from lean_audio.datasets.layouts.recognise import read_folder
 from lean_audio.datasets.layouts.spans import lengths_of
 from lean_audio.datasets.layouts.table import Columns
 from lean_audio.datasets.names import PARENTS_TABLES, SPLITS
-from lean_audio.datasets.parents import add_parents
+from lean_audio.datasets.parents import add_parents, hierarchy
 from lean_audio.datasets.segments import Recording, cut, in_blocks
 from lean_audio.datasets.splits import fill_splits, group_clips
 from lean_audio.errors import BadInputError, LeanError, counted, join_first
@@ -42,6 +42,7 @@ def read_own_sounds(settings: Folder, name: str, prepare: Prepare) -> tuple[Data
         clips = _split_recordings(clips, found, settings, prepare)
     origin = f"the directory {root.resolve().name!r} {found.layout}"
     dataset = make_dataset(clips, found, name, origin, synthetic=False)
+    dataset = replace(dataset, parents=hierarchy(found))
     for sentence in sentences(check_clips(dataset.clips, dataset.vocabulary)):
         say(f"warning: {sentence}")
     return dataset, _line(dataset, found.layout, made)

@@ -5,7 +5,7 @@
 
 import hashlib
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,8 @@ class Dataset:
         file or the CRC-32 of an archive's entry; group, licence and uploader may be empty.
     licence_filter
         Licences whose clips were selected; empty if all were.
+    parents
+        Label -> the labels directly above it, if the labels are a hierarchy that is known.
     """
 
     name: str
@@ -54,13 +56,14 @@ class Dataset:
     vocabulary: tuple[str, ...]
     clips: pd.DataFrame
     licence_filter: tuple[str, ...] = ()
+    parents: dict[str, list[str]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write clips.csv, vocabulary.csv and dataset.json."""
         rows = self.clips.assign(labels=self.clips["labels"].map(",".join))
         write_csv(folder / "clips.csv", rows)
         write_csv(folder / "vocabulary.csv", pd.DataFrame({"label": self.vocabulary}))
-        names = ("name", "origin", "synthetic", "licence_filter")
+        names = ("name", "origin", "synthetic", "licence_filter", "parents")
         write_json(folder / "dataset.json", {name: getattr(self, name) for name in names})
 
 
@@ -85,6 +88,7 @@ def load_dataset(folder: Path) -> Dataset:
         origin=about["origin"],
         synthetic=about["synthetic"],
         licence_filter=tuple(about["licence_filter"]),
+        parents=about["parents"],
         vocabulary=tuple(vocabulary["label"]),
         clips=clips,
     )

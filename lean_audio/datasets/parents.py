@@ -40,12 +40,25 @@ def add_parents(found: Found, root: Path, table: str) -> Found:
         found,
         clips=found.clips.assign(labels=[_with(row, above) for row in found.clips["labels"]]),
         vocabulary=tuple(vocabulary),
+        parents=_joined(found.parents, stated),
         annotations=found.annotations
         and {
             file: [replace(one, labels=_with(one.labels, above)) for one in annotations]
             for file, annotations in found.annotations.items()
         },
     )
+
+
+def hierarchy(found: Found) -> dict[str, list[str]]:
+    """Return the labels directly above each label that has some; {} if one is above itself."""
+    try:
+        ancestors(found.parents, found.where)
+    except LeanError:
+        return {}  # of folders, which need not be a hierarchy
+    known = set(found.vocabulary)
+    rows = {label: found.parents.get(label, ()) for label in found.vocabulary}
+    above = {label: sorted({*row} & known) for label, row in rows.items()}
+    return {label: row for label, row in above.items() if row}
 
 
 def read_parents(path: Path) -> dict[str, list[str]]:

@@ -74,6 +74,7 @@ class Card:
     decisions: str
     float_model_sha256: str
     licence: str
+    parents: dict[str, list[str]] | None = None  # label -> those directly above it
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def card_fields(model: str, provenance: dict[str, Any], prepare: Prepare) -> dic
         "variant": model,
         "dataset": dataset["name"],
         "synthetic": dataset["synthetic"],
+        "parents": dataset.get("parents"),
         "yamnet_trained": yamnet["trained"],
         "hop_s": prepare.hop_s.eval,
         "tail": prepare.tail,

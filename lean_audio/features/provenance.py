@@ -34,6 +34,7 @@ def describe_run(dataset: Dataset, audio: Path, weights: Path, embeddings: Path)
             "clips": {**clips, "set_aside": len(dataset.clips) - sum(clips.values())},
             "licences": _count_licences(dataset.clips["licence"]),
             "licence_filter": list(dataset.licence_filter),
+            **({"parents": dataset.parents} if dataset.parents else {}),
         },
         "yamnet": asdict(load_provenance(weights)),
         "data_sha256": fingerprints,

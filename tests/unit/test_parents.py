@@ -3,6 +3,7 @@
 import pytest
 from own_sounds import column, read, write_noise, write_sounds
 
+from lean_audio.datasets.layout import load_dataset
 from lean_audio.datasets.parents import ancestors
 from lean_audio.errors import LeanError
 
@@ -114,3 +115,19 @@ def test_settings_of_a_hierarchy_need_one(pets):
         read(pets, propagate=True, parents="x.csv")
     with pytest.raises(LeanError, match=r"parents: 'x\.csv' is used with propagate: true only"):
         read(pets, parents="x.csv")
+
+
+def test_the_hierarchy_is_kept_with_the_clips(tmp_path):
+    names = [f"Animal/Dog/{n}.wav" for n in range(6)] + [f"Rain/{n}.wav" for n in range(6)]
+    dataset = read(write_sounds(tmp_path / "sounds", names))
+    assert dataset.parents == {"Dog": ["Animal"]}
+    dataset.save(tmp_path / "clips")
+    assert load_dataset(tmp_path / "clips").parents == dataset.parents
+    (tmp_path / "sounds" / "parents.csv").write_text("child,parent\nRain,Water\nDog,Pet\n")
+    both = read(tmp_path / "sounds", propagate=True)
+    assert both.parents == {"Dog": ["Animal", "Pet"], "Rain": ["Water"]}
+
+
+def test_folders_in_a_circle_are_no_hierarchy(tmp_path):
+    names = [f"{a}/{b}/{n}.wav" for a, b in (("x", "y"), ("y", "x")) for n in range(6)]
+    assert read(write_sounds(tmp_path / "sounds", [*names, "z/1.wav"])).parents == {}
