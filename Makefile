@@ -27,8 +27,12 @@ repro: setup ## run the pipeline: clips to report (dvc repro)
 	@python -m tools.summary
 
 MODEL ?= plus
+# A path may have any characters: the shell receives it as a variable, not as part of the command.
+override SOUNDS := $(value SOUNDS)
+override YAMNET := $(value YAMNET)
+export SOUNDS YAMNET
 tagger: setup ## train and measure one model on SOUNDS=/my/clips (YAMNET=/a/SavedModel NAME=owls MODEL=plus)
-	@python -m tools.tagger --sounds "$(SOUNDS)" --name "$(NAME)" --yamnet "$(YAMNET)" --model "$(MODEL)"
+	@python -m tools.tagger --sounds "$$SOUNDS" --name "$(NAME)" --yamnet "$$YAMNET" --model "$(MODEL)"
 	@set -o pipefail; dvc repro | sed --unbuffered --regexp-extended '$(DVC_TALK)'
 	@python -m tools.summary
 

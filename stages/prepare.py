@@ -9,17 +9,18 @@ from stages import run_stage
 def main() -> str:
     params = load_params()
     paths = params.paths
+    listed = paths.metrics / "set_aside.csv"
     usable, bad = prepare(
         load_dataset(paths.clips),
         dataset_root(params.source, paths.raw),
         paths.audio,
-        paths.metrics / "set_aside.csv",
+        listed,
         paths.metrics / "class_counts.csv",
         params.prepare,
         params.compute.workers,
         params.cluster.scheduler,
     )
-    return f"{usable:,} clips; {bad} set aside"
+    return f"{usable:,} clips; {bad} set aside" + (f", listed in {listed}" if bad else "")
 
 
 if __name__ == "__main__":

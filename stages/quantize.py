@@ -24,7 +24,8 @@ def main() -> str:
         workers=params.compute.workers,
     )
     write_csv(paths.metrics / "sensitivity.csv", rounded(made.sensitivity))
-    write_json(paths.metrics / "quantize.json", {"mixes": made.mixes, "failures": made.failures})
+    about = {"mixes": made.mixes, "failures": made.failures, "validation": made.validation}
+    write_json(paths.metrics / "quantize.json", rounded(about))
     without = f"; none as {', '.join(made.failures)}" if made.failures else ""
     count = len(made.mixes) - len(made.failures)
     return f"{count} files of {model}{without}"

@@ -38,6 +38,8 @@ def card(hop_s: float, tail: str) -> Card:
         tail=tail,
         resampler="HQ",
         thresholds=[0.5] * len(LABELS),
+        threshold_floor=None,
+        floored_labels=[],
         calibration={"slope": [1.0] * len(LABELS), "intercept": [0.0] * len(LABELS)},
         decisions="none: random weights",
         float_model_sha256="0" * 64,

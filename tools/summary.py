@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lean_audio.config.params import JOINT, Params, load_params
-from lean_audio.errors import LeanError
+from lean_audio.errors import LeanError, counted
 from lean_audio.files import read_json
 from lean_audio.notices import notices
 from lean_audio.report.models import report_models
@@ -32,15 +32,17 @@ def summary(params: Params) -> list[str]:
     lines += ["", sentence] if sentence else []
     lines += [f"note: {notice}" for notice in notices(read_json(paths.metrics / PROVENANCE))]
     lines += ["", f"report   {paths.report / 'index.html'}", f"shipped  {_shipped(params)}"]
-    return [*lines, "", "next:", *(f"  {line:<35} {what}" for line, what in _next(params))]
+    if found := read_json(paths.data_checks)["warnings"]:
+        lines.append(f"data     {counted(found, 'check')} found something: see Data and labels")
+    following = list(_next(params))
+    width = max(len(line) for line, _ in following)
+    return [*lines, "", "next:", *(f"  {line:<{width}}  {what}" for line, what in following)]
 
 
 def _next(params: Params) -> Iterator[tuple[str, str]]:
     """Yield what to try next, and what it does."""
     yield "source .venv/bin/activate", "once per terminal"
-    several = len(list(params.paths.shipped.parents[1].glob(f"*/{params.paths.shipped.name}"))) > 1
-    model = f" --model {params.paths.shipped}" if several else ""
-    yield f"lean-audio predict my.wav{model}", "tag one of your own sounds"
+    yield f"lean-audio predict my.wav --model {params.paths.shipped}", "tag one of your own sounds"
     yield "make ui", "every training, in MLflow"
     if Path(".git").exists() and params.headline == JOINT:
         yield "dvc exp run -S attention=affinity", "ship another attention"

@@ -5,6 +5,8 @@ train. `dvc repro` does the rest.
 """
 
 import re
+import unicodedata
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from ruamel.yaml import YAML
 from lean_audio.config.datasets import Folder
 from lean_audio.config.params import ALLOWED_NAME, NAME, load_params, load_source
 from lean_audio.config.paths import settings_file
+from lean_audio.datasets.layouts.recognise import read_folder
+from lean_audio.datasets.layouts.table import Columns
 from lean_audio.errors import LeanError
 from lean_audio.files import atomic_file, write_text
 from stages import run_stage
@@ -23,9 +27,15 @@ LONGEST = 40  # characters of a name made from a directory's
 
 
 def choose_name(sounds: Path, name: str) -> str:
-    """Return the set's name: the one given, else the directory's in letters, digits, - and _."""
+    """Return the set's name: the one given, else the directory's in letters, digits and -.
+
+    A number is added to a directory's name if another set has it.
+    """
     if not name:
-        name = re.sub(r"[^A-Za-z0-9]+", "-", sounds.resolve().name).strip("-")[:LONGEST] or PATTERN
+        plain = unicodedata.normalize("NFKD", sounds.resolve().name).encode("ascii", "ignore")
+        base = re.sub(r"[^A-Za-z0-9]+", "-", plain.decode()).strip("-")[:LONGEST] or PATTERN
+        names = chain([base], (f"{base}-{number}" for number in count(2)))
+        return next(name for name in names if _root(name) in (None, sounds.resolve()))
     if not re.fullmatch(NAME, name):
         raise LeanError(f"NAME: {name!r} cannot name a set of sounds: {ALLOWED_NAME}")
     return name
@@ -39,16 +49,26 @@ def add_set(name: str, sounds: Path) -> str:
     path = settings_file(name)
     root = sounds.as_posix()
     if path.is_file():
-        source = load_source(name)
-        if not isinstance(source, Folder) or source.root.resolve() != sounds.resolve():
-            reads = f"reads {source.root}" if isinstance(source, Folder) else f"is {source.kind}"
-            raise LeanError(f"NAME: {path} {reads}, not {root}; choose another NAME")
+        if (there := _root(name)) != sounds.resolve():
+            raise LeanError(
+                f"NAME: {path} is of {there}, not of {root}: choose another NAME, or change root "
+                "there if the sounds have moved"
+            )
         return f"settings {path}"
+    read_folder(sounds, "", Columns("", "", ""), ())  # raises before anything is written
     path.parent.mkdir(exist_ok=True)
     _edit(settings_file(PATTERN), path, {"root": root})
     pipeline = settings_file(PATTERN).with_name("dvc.yaml").read_text("utf-8")
     write_text(path.with_name("dvc.yaml"), pipeline.replace(f"name: {PATTERN} ", f"name: {name} "))
     return f"settings {path} (new)"
+
+
+def _root(name: str) -> Path | str | None:
+    """Return the directory that a set reads, the kind of another dataset, or None for no set."""
+    if not settings_file(name).is_file():
+        return None
+    source = load_source(name)
+    return source.root.resolve() if isinstance(source, Folder) else source.kind
 
 
 def select(name: str, model: str, yamnet: str) -> None:
@@ -87,7 +107,8 @@ def main(sounds: str, name: str = "", yamnet: str = "", model: str = "plus") -> 
     name = choose_name(root, name)
     line = add_set(name, root)
     select(name, model, yamnet)
-    print(f"{name}: {model} on {root}; {line}; params.yaml now selects it")
+    weights = load_params().yamnet.source
+    print(f"{name}: {model} on {root}; YAMNet: {weights}; {line}; params.yaml now selects it")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Parts of recordings, read by seeking: memory does not grow with the length of the recording."""
 
+from contextlib import nullcontext
 from math import ceil
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from lean_audio.audio.opening import (
     UNKNOWN_FRAMES,
     open_sound,
 )
+from lean_audio.screen import quiet_stderr
 
 SPARE_S = 0.01  # read beyond a part, so that resampling does not end a sample too early
 
@@ -29,7 +31,9 @@ def count_samples(path: Path) -> int:
     with faults_explained(path), open_sound(path) as file:
         if file.frames >= UNKNOWN_FRAMES:
             raise BadClipError("unreadable: its header states no length")
-        return file.frames * SAMPLE_RATE_HZ // file.samplerate
+        if not (samples := file.frames * SAMPLE_RATE_HZ // file.samplerate):
+            raise BadClipError("empty: no samples at 16 kHz")
+        return samples
 
 
 class Recordings:
@@ -67,9 +71,10 @@ class Recordings:
             first, last = round(start_s * rate_hz), round(end_s * rate_hz)
             if last > file.frames + ENCODER_PADDING_FRAMES:
                 raise BadClipError(f"the recording ends at {file.frames / rate_hz:.3f} s")
-            file.seek(min(first, file.frames))
             frames = last - first + ceil(SPARE_S * rate_hz)
-            channels = file.read(frames, dtype="float32", always_2d=True)  # (frames, channels)
+            with quiet_stderr() if file.format == "MP3" else nullcontext():
+                file.seek(min(first, file.frames))
+                channels = file.read(frames, dtype="float32", always_2d=True)  # (frames, channels)
         if len(channels) < last - first - ENCODER_PADDING_FRAMES:
             raise BadClipError(f"truncated: {len(channels)} of {last - first} frames")
         if not len(channels):

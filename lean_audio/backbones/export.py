@@ -22,7 +22,7 @@ from lean_audio.backbones.pooling import with_layers
 from lean_audio.backbones.weights import load_pretrained
 from lean_audio.files import atomic_file, write_json
 from lean_audio.screen import quiet_stderr
-from lean_audio.tflite.file import with_named_ends
+from lean_audio.tflite.file import INPUT, with_named_ends
 
 Features = Callable[[Any], Mapping[str, Any]]
 
@@ -69,16 +69,18 @@ def export_front_end(backbone: Backbone) -> bytes:
     return convert(lambda waveform: front_end(waveform))
 
 
-def convert(function: Callable) -> bytes:
-    """Convert a function of the waveform (1, 16000) to a .tflite.
+def convert(
+    function: Callable, shape: tuple[int, ...] = (1, CHUNK_SAMPLES), name: str = INPUT
+) -> bytes:
+    """Convert a function of one tensor, usually the waveform, to a .tflite.
 
     Its variables are frozen first: the converter can lose the weights of a function that it
     freezes itself, and no public API freezes them.
     """
-    signature = [tf.TensorSpec((1, CHUNK_SAMPLES), tf.float32, name="waveform")]
+    signature = [tf.TensorSpec(shape, tf.float32, name=name)]
     graph = tf.function(function, input_signature=signature, autograph=False)
     frozen = convert_variables_to_constants_v2(graph.get_concrete_function())
     with quiet_stderr():  # it recommends an argument that frozen functions do not have
         converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
         content = converter.convert()
-    return with_named_ends(content)
+    return with_named_ends(content, name)

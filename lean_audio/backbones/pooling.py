@@ -10,7 +10,7 @@ from lean_audio.backbones.base import EMBEDDING, MAXIMUM, layer_of
 BACKBONE_LAYER = "backbone"  # name of the extended network inside a head that trains it
 
 
-def with_layers(model: keras.Model, names: Sequence[str]) -> keras.Model:
+def with_layers(model: keras.Model, names: Sequence[str], windowed: bool = False) -> keras.Model:
     """Extend a backbone by the pooled activations of some of its layers.
 
     Parameters
@@ -20,6 +20,9 @@ def with_layers(model: keras.Model, names: Sequence[str]) -> keras.Model:
     names
         Features to output: a layer's name for the mean over time and frequency, with _max at its
         end for the maximum.
+    windowed
+        Take maxima with a window as large as the activations. The result is the same; small
+        runtimes have integer arithmetic for such windows, and none for a maximum over axes.
 
     Returns
     -------
@@ -30,9 +33,13 @@ def with_layers(model: keras.Model, names: Sequence[str]) -> keras.Model:
     outputs = {EMBEDDING: model.output}
     for name in names:
         activations = model.get_layer(layer_of(name)).output
-        pooling = (
-            layers.GlobalMaxPooling2D if name.endswith(MAXIMUM) else layers.GlobalAveragePooling2D
-        )
-        pooled = pooling(name=f"{name}_pooled")
-        outputs[name] = pooled(activations) if len(activations.shape) > 2 else activations
+        if len(activations.shape) == 2:
+            outputs[name] = activations
+        elif name.endswith(MAXIMUM) and windowed:
+            window = layers.MaxPooling2D(activations.shape[1:3], name=f"{name}_window")
+            outputs[name] = layers.Flatten(name=f"{name}_pooled")(window(activations))
+        else:
+            maximum = name.endswith(MAXIMUM)
+            pool = layers.GlobalMaxPooling2D if maximum else layers.GlobalAveragePooling2D
+            outputs[name] = pool(name=f"{name}_pooled")(activations)
     return keras.Model(model.input, outputs, name=BACKBONE_LAYER)

@@ -94,7 +94,8 @@ def _find_directory(settings: Yamnet, synthetic: bool) -> Path | None:
             return None
         raise LeanError(
             f"yamnet.source: {settings.source!r} could not fetch {settings.hub_url} ({error}); "
-            "set yamnet.source to the directory of a downloaded YAMNet SavedModel"
+            "set yamnet.source (make tagger: YAMNET=) to the directory of a downloaded SavedModel, "
+            "see docs/own-sounds.md"
         ) from None
 
 

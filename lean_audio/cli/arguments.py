@@ -21,6 +21,7 @@ def build_parser(runs: dict[str, Callable[[argparse.Namespace], int]]) -> argpar
         "events": "print when each label begins and ends",
         "listen": "show the labels of what a microphone hears",
         "info": "show what is inside a model file",
+        "check": "compare a model's scores here with those inside it",
     }
     for name, run in runs.items():
         command = commands.add_parser(name, help=says[name])
@@ -89,6 +90,7 @@ _ADDERS = {
     "events": _add_events,
     "listen": _add_listen,
     "info": _add_info,
+    "check": _add_info,
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lean_audio.cli.arguments import build_parser
+from lean_audio.cli.check import check
 from lean_audio.cli.collection import Settings
 from lean_audio.cli.formats import Kind
 from lean_audio.cli.listen import load_sounddevice, open_microphone, show
@@ -147,4 +148,15 @@ def find_model(named: Path | None) -> Path:
     return found[0]
 
 
-RUNS = {"predict": run_predict, "events": run_events, "listen": run_listen, "info": info}
+def run_check(chosen: argparse.Namespace) -> int:
+    """Compare the scores of a model file on this runtime with those inside it."""
+    return check(find_model(chosen.model_file))
+
+
+RUNS = {
+    "predict": run_predict,
+    "events": run_events,
+    "listen": run_listen,
+    "info": info,
+    "check": run_check,
+}

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -214,6 +214,12 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise LeanError(_sentence(error, path, own)) from None
 
 
+class _Own(Frozen):
+    """A dataset's own settings, in the place that they have in Params."""
+
+    source: Source
+
+
 def load_source(dataset: str, folder: Path = Path()) -> Source:
     """Read and check datasets/<dataset>/params.yaml alone; folder: the project's root directory.
 
@@ -222,7 +228,7 @@ def load_source(dataset: str, folder: Path = Path()) -> Source:
     _check_dataset(dataset, folder / "params.yaml")
     path = folder / settings_file(dataset)
     try:
-        return TypeAdapter(Source).validate_python(_read_yaml(path))
+        return _Own.model_validate({"source": _read_yaml(path)}).source
     except ValidationError as error:
         raise LeanError(_sentence(error, path, path)) from None
 
@@ -244,7 +250,7 @@ def _sentence(error: ValidationError, path: Path, own: Path) -> str:
     if place[:1] == ("models",):
         file = path.with_name(MODELS_FILE)
     elif place[:1] == ("source",):
-        file, place = own, place[2:] or place  # after the field and the kind
+        file, place = own, place[2:]  # after the field and the kind
     for other in (path.with_name(MODELS_FILE), own):
         if why.startswith(name := f"{other.relative_to(path.parent).as_posix()}: "):
             file, why = other, why.removeprefix(name)

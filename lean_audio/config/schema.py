@@ -11,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 AttentionName = Literal["none", "affinity", "bahdanau"]
 Licence = Literal["CC0", "CC-BY", "CC-BY-NC", "CC-Sampling+"]
 Scheme = Literal[
-    "float32", "float16", "dynamic_int8", "weight_only_int8", "selective_int8", "int4", "full_int8"
+    "float32",
+    "float16",
+    "dynamic_int8",
+    "weight_only_int8",
+    "selective_int8",
+    "int4",
+    "full_int8",
+    "patch_int16",
 ]
 StrategyName = Literal["auto", "single", "mirrored", "multiworker"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -182,13 +189,15 @@ class Quantize(Frozen):
     """By which schemes the headline model is made into .tflite files.
 
     *_max_change: mean absolute change of a score, relative to the mean score, beyond what 8-bit
-    weights cause.
+    weights cause; few_positives: below this number of validation clips, the threshold of a label
+    has a floor.
     """
 
     schemes: tuple[Scheme, ...]
     probe_clips: Positive
     int4_max_change: Fraction
     selective_max_change: Fraction
+    few_positives: Positive
 
     @model_validator(mode="after")
     def has_a_baseline(self) -> "Quantize":
@@ -198,9 +207,15 @@ class Quantize(Frozen):
 
 
 class Device(Frozen):
-    """max_drop: largest mAP drop of a shipped file; threads: of the interpreter when timed."""
+    """Which file is shipped.
+
+    max_drop: largest mAP drop on validation; max_mb: largest size; prefer: which of the files
+    within both is shipped; threads: of the interpreter when timed, the first one for the choice.
+    """
 
     max_drop: Fraction
+    max_mb: Annotated[float, Field(gt=0)]
+    prefer: Literal["fastest", "smallest"]
     threads: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 

@@ -17,7 +17,7 @@ from lean_audio.datasets.names import PARENTS_TABLES, SPLITS
 from lean_audio.datasets.parents import add_parents
 from lean_audio.datasets.segments import Recording, cut, in_blocks
 from lean_audio.datasets.splits import fill_splits, group_clips
-from lean_audio.errors import BadInputError, LeanError, counted
+from lean_audio.errors import BadInputError, LeanError, counted, join_first
 from lean_audio.screen import say
 
 
@@ -47,12 +47,24 @@ def read_own_sounds(settings: Folder, name: str, prepare: Prepare) -> tuple[Data
     return dataset, _line(dataset, found.layout, made)
 
 
+def check_learnable(dataset: Dataset) -> None:
+    """Raise BadInputError if all clips have the same labels."""
+    if dataset.clips["labels"].nunique() == 1:
+        raise BadInputError(
+            f"{dataset.origin}: all {len(dataset.clips)} clips have the same labels "
+            f"({join_first(dataset.vocabulary)}), so there is nothing to learn: add clips with "
+            "other labels, or without any in a folder named background"
+        )
+
+
 def _line(dataset: Dataset, layout: str, made: bool) -> str:
     counts: Mapping[str, int] = dataset.clips["split"].value_counts().to_dict()
     splits = ", ".join(f"{counts[split]:,} {split}" for split in SPLITS)
     by = " (split here)" if made else ""
     clips, labels = len(dataset.clips), len(dataset.vocabulary)
-    return f"{counted(clips, 'clip')} {layout}; {counted(labels, 'label')}; {splits}{by}"
+    bare = int((dataset.clips["labels"].map(len) == 0).sum())
+    without = f", {bare:,} without one" if bare else ""
+    return f"{counted(clips, 'clip')} {layout}; {counted(labels, 'label')}{without}; {splits}{by}"
 
 
 def _with_parents(found: Found, settings: Folder) -> Found:
@@ -82,17 +94,18 @@ def _split_recordings(
     annotations = found.annotations or {}
     lengths = lengths_of(settings.root, annotations)
     recordings = {file: Recording(lengths[file], annotations[file]) for file in annotations}
+    chunks = prepare.hop_s.model_dump(), prepare.tail
     try:
         split = _split(clips, settings, found.where)
     except BadInputError as error:
         try:
-            split = _split(in_blocks(clips, recordings), settings, found.where)
+            split = _split(in_blocks(clips, recordings, *chunks), settings, found.where)
         except BadInputError:
             raise error from None
         say(
             f"warning: {counted(len(clips), 'recording')} cannot fill all splits, so recordings "
             "are split in time: the results are for these recordings and not for others"
         )
-    cut_up = cut(split, recordings, prepare.hop_s.model_dump(), prepare.tail)
+    cut_up = cut(split, recordings, *chunks)
     check_splits(cut_up, found.where)
     return cut_up

@@ -103,22 +103,29 @@ def cut(
     return pd.DataFrame(rows, columns=clips.columns)
 
 
-def in_blocks(clips: pd.DataFrame, recordings: Mapping[str, Recording]) -> pd.DataFrame:
-    """Cut each recording into blocks of time, which are split as recordings are otherwise."""
+def in_blocks(
+    clips: pd.DataFrame,
+    recordings: Mapping[str, Recording],
+    hops_s: Mapping[str, float],
+    tail: str,
+) -> pd.DataFrame:
+    """Cut each recording into blocks of time, which are split as recordings are otherwise.
+
+    hops_s, tail: as in `cut`. A block has the labels that its clips have in whichever split it is.
+    """
+    hops_samples = {round(hop_s * SAMPLE_RATE_HZ) for hop_s in hops_s.values()}
     rows = []
     for row in clips.to_dict("records"):
         recording = recordings[row["file"]]
         edges = _block_edges(recording.samples)
         for number, (first, last) in enumerate(pairwise(edges)):
-            heard = [
-                annotation.labels
-                for annotation in recording.annotations
-                if annotation.start_s < last and annotation.end_s >= first
-            ]
+            block = [round(edge * SAMPLE_RATE_HZ) for edge in (first, last)]
+            cuts = [_segments(recording, hop, tail, block) for hop in hops_samples]
+            heard = [{label for _, _, labels in cut_up for label in labels} for cut_up in cuts]
             rows.append(
                 row
                 | {"start_s": seconds_text(first), "end_s": seconds_text(last)}
-                | {"labels": tuple(sorted({label for labels in heard for label in labels}))}
+                | {"labels": tuple(sorted(set.intersection(*heard)))}
                 | {"checksum": f"{row['checksum']} {number}"}  # apart, until they are split
             )
     return pd.DataFrame(rows, columns=clips.columns)

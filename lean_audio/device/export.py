@@ -1,5 +1,7 @@
 """One float32 .tflite that takes the raw waveform: log-mel, backbone and head in one graph.
 
+And one without the log-mel, for chips whose runtime has no Fourier transform.
+
 Batch 1 and built-in operations only. The wave encoder is computed by LoopBiLSTM, which gives what
 Keras's layer gives in half the time: on a phone's one core the recurrent part is most of the cost.
 """
@@ -12,8 +14,12 @@ from tensorflow.compiler.tf2xla.python import xla
 
 from lean_audio.backbones.base import Backbone
 from lean_audio.backbones.export import convert, open_extractor
+from lean_audio.backbones.pooling import with_layers
+from lean_audio.backbones.weights import load_pretrained
 from lean_audio.config.schema import Network
+from lean_audio.errors import LeanError
 from lean_audio.model import build_head
+from lean_audio.tflite.runtime import PATCH_INPUT
 
 
 class LoopBiLSTM(keras.layers.Layer):
@@ -102,3 +108,23 @@ def export_tagger(
         return model({name: inputs[name] for name in model.input}, training=False)
 
     return convert(tag)
+
+
+def export_patch_tagger(
+    network: Network, classes: int, backbone: Backbone, weights: Path, head: Path
+) -> bytes:
+    """Export a trained model without its front end: patch (1, *patch) to scores (1, classes).
+
+    Parameters are those of `export_tagger`. Raises LeanError if the network needs the waveform.
+    """
+    if network.encoder or network.backbone != "frozen":
+        raise LeanError("the network needs the waveform, not only its patch")
+    model = build_head(network, classes, backbone)
+    model.load_weights(head)
+    extractor = with_layers(load_pretrained(backbone, weights), network.layers, windowed=True)
+
+    def tag(patch):
+        features = extractor(patch, training=False)
+        return model({name: features[name] for name in model.input}, training=False)
+
+    return convert(tag, (1, *extractor.input_shape[1:]), PATCH_INPUT)

@@ -4,7 +4,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,17 @@ import numpy as np
 
 from lean_audio.audio.decode import to_float
 from lean_audio.config.schema import Device
-from lean_audio.device.score import PARTS_FOLDER, Clips, score_files
+from lean_audio.device.alarms import alarms_per_hour, quiet_sounds
+from lean_audio.device.choose import Candidate, choose
+from lean_audio.device.recipes import PATCH_SCHEMES
+from lean_audio.device.score import PARTS_FOLDER, Clips, Tag, open_file, score_files
 from lean_audio.errors import LeanError
 from lean_audio.metrics.average_precision import mean_average_precision
 from lean_audio.metrics.bootstrap import map_drop_interval
+from lean_audio.metrics.f1 import mean_f1
+from lean_audio.metrics.rounding import known
 from lean_audio.parallel.pool import open_pool
-from lean_audio.tflite.runtime import Runtime
+from lean_audio.tflite.card import read_card
 
 TURNS = 10  # blocks of runs per model, in turn with the other models
 WARM_UP = 3  # runs at the start of a block that are not counted
@@ -32,6 +37,7 @@ def measure(
     folder: Path,
     evaluation: Clips,
     reference: np.ndarray,
+    validation: Mapping[str, Mapping[str, float | None]],
     settings: Device,
     *,
     resamples: int,
@@ -47,8 +53,10 @@ def measure(
         Clips to score.
     reference
         (clips, classes) scores of the same model in float32 Keras.
+    validation
+        Scheme -> mAP_drop and F1 on the validation clips, on which the choice rests.
     settings
-        Threads to time, and the mAP drop a shipped file may have.
+        Threads to time, and which file is shipped.
     resamples
         Bootstrap draws for the interval of the drop.
     workers
@@ -73,18 +81,40 @@ def measure(
         ).result()
     with open_pool(workers, __name__, calls_per_process=1) as pool:
         memory = dict(zip(quality, pool.map(memory_mb, schemes), strict=True))
+    with open_pool(workers, __name__) as pool:
+        alarms = pool.map(partial(alarms_per_hour, sounds=quiet_sounds()), schemes)
+        rates = dict(zip(quality, alarms, strict=True))
+    found = {
+        name: {
+            **quality[name],
+            "validation": dict(validation[name]),
+            "false_alarms": rates[name],
+            "latency": latency[name],
+            "peak_memory_mb": memory[name],
+        }
+        for name in quality
+    }
+    shipped, reasons = choose(
+        {name: _candidate(name, row, settings) for name, row in found.items()}, settings
+    )
     return {
-        "mAP_keras": _known(mean_average_precision(targets, reference)),
+        "mAP_keras": known(mean_average_precision(targets, reference)),
         "clips": len(targets),
         "processor": platform.machine(),
-        "shipped": choose(quality, settings.max_drop),
+        "shipped": shipped,
         "front_end": {"latency": latency["front_end"]},
         "baseline": {"latency": latency["backbone"]},
-        "schemes": {
-            name: {**quality[name], "latency": latency[name], "peak_memory_mb": memory[name]}
-            for name in quality
-        },
+        "schemes": {name: {**found[name], "reason": reasons[name]} for name in found},
     }
+
+
+def _candidate(name: str, measured: Mapping[str, Any], settings: Device) -> Candidate:
+    return Candidate(
+        drop=measured["validation"]["mAP_drop"],
+        megabytes=measured["bytes"] / 1e6,
+        ms=measured["latency"][str(settings.threads[0])]["median_ms"],
+        takes_waveform=name not in PATCH_SCHEMES,
+    )
 
 
 def summarize_shipped(measured: dict[str, Any]) -> dict[str, Any]:
@@ -93,18 +123,9 @@ def summarize_shipped(measured: dict[str, Any]) -> dict[str, Any]:
     return {
         "scheme": measured["shipped"],
         **{key: file[key] for key in ("bytes", "mAP", "mAP_drop")},
+        "mAP_drop_validation": file["validation"]["mAP_drop"],
+        **{f"false_alarms_{kind}": rate for kind, rate in file["false_alarms"].items()},
     }
-
-
-def choose(quality: dict[str, dict[str, Any]], max_drop: float) -> str:
-    """Return the smallest scheme whose mAP drop is at most `max_drop`; float32 if there is none."""
-    drops = {name: scheme["mAP_drop"] for name, scheme in quality.items()}
-    within = [name for name, drop in drops.items() if drop is not None and drop <= max_drop]
-    return min(within or ["float32"], key=lambda name: (quality[name]["bytes"], name))
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value
 
 
 def _quality(
@@ -117,12 +138,16 @@ def _quality(
 ) -> dict[str, Any]:
     if not np.isfinite(scores).all():
         raise LeanError(f"{model}: some scores are not finite")
-    mean_ap, before = (_known(mean_average_precision(targets, s)) for s in (scores, reference))
+    _, card = read_card(model)
+    thresholds = np.array(card["thresholds"], np.float32)
+    mean_ap, before = (known(mean_average_precision(targets, s)) for s in (scores, reference))
     difference = np.abs(scores - reference)
     return {
         "bytes": model.stat().st_size,
         "mAP": mean_ap,
         "mAP_drop": None if mean_ap is None or before is None else before - mean_ap,
+        "F1": known(mean_f1(targets, scores, thresholds)),
+        "least_runtime": card["least_runtime"],
         "mAP_drop_ci95": map_drop_interval(targets, reference, scores, resamples),
         "score_difference_mean": float(difference.mean()),
         "score_difference_max": float(difference.max()),
@@ -143,7 +168,7 @@ def time_models(
     """
     measured: dict[str, Any] = {model.stem: {} for model in models}
     for count in threads:
-        runtimes = {model.stem: Runtime(model, count) for model in models}
+        runtimes = {model.stem: open_file(model, count) for model in models}
         taken: dict[str, list[float]] = {name: [] for name in runtimes}
         for _ in range(TURNS):
             for name, runtime in runtimes.items():
@@ -154,7 +179,7 @@ def time_models(
     return measured
 
 
-def _block_ms(runtime: Runtime, waveforms: np.ndarray, runs: int) -> list[float]:
+def _block_ms(runtime: Tag, waveforms: np.ndarray, runs: int) -> list[float]:
     taken = []
     for run in range(WARM_UP + max(runs, 1)):
         start = time.perf_counter()
@@ -168,7 +193,7 @@ def memory_mb(model: Path) -> float:
     before = _memory_mb("VmRSS")
     with suppress(OSError):  # without this file the earlier peak is not forgotten
         Path("/proc/self/clear_refs").write_text("5")
-    runtime = Runtime(model)
+    runtime = open_file(model)
     for _ in range(MEMORY_RUNS):
         runtime(np.zeros(16_000, np.float32))
     return _memory_mb("VmHWM") - before

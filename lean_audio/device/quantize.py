@@ -1,7 +1,5 @@
 """Make one waveform-input .tflite per scheme from a trained head, each with its metadata."""
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,20 +13,29 @@ import pandas as pd
 
 from lean_audio.audio.chunking import CHUNK_SAMPLES
 from lean_audio.audio.decode import SAMPLE_RATE_HZ, to_float
+from lean_audio.audio.log_mel import log_mel
 from lean_audio.backbones.base import load_backbone
 from lean_audio.config.schema import Prepare, Quantize
-from lean_audio.device.recipes import MIXES, Mix, quantize
+from lean_audio.device.recipes import MIXES, PATCH_SCHEMES, Mix, needs_calibration, quantize
 from lean_audio.device.score import PARTS_FOLDER, Clips, score_files, some_clips
 from lean_audio.device.sensitivity import probe
 from lean_audio.errors import LeanError
 from lean_audio.features.chunks import Chunks
-from lean_audio.files import atomic_directory, atomic_file
+from lean_audio.files import atomic_directory, atomic_file, sha256
+from lean_audio.metrics.average_precision import mean_average_precision
+from lean_audio.metrics.f1 import mean_f1
+from lean_audio.metrics.rounding import known
 from lean_audio.parallel.pool import open_pool
-from lean_audio.tflite.file import LABELS_FILE, finish
-from lean_audio.tflite.runtime import Runtime
+from lean_audio.tflite.file import LABELS_FILE, finish, read_flatbuffer
+from lean_audio.tflite.golden import GOLDEN_FILE, compact_json, golden_text
+from lean_audio.tflite.runtime import Runtime, open_tagger
+from lean_audio.tflite.versions import set_versions
 
 CARD_FILE = "lean.json"
 CALIBRATION_CHUNKS = 100
+FLOAT32_DIGITS = 9  # which no float32 loses anything with
+SAME_PATCH = 0.01  # largest difference of two front ends that are the same
+INTEGER_SCHEMES = ("dynamic_int8", "selective_int8", "full_int8")
 PROBED = {"selective_int8": "dynamic", "int4": "int4"}  # scheme -> kind its chosen groups get
 
 
@@ -61,6 +68,8 @@ class Card:
     tail: str
     resampler: str
     thresholds: list[float]
+    threshold_floor: float | None
+    floored_labels: list[str]
     calibration: dict[str, list[float]]
     decisions: str
     float_model_sha256: str
@@ -69,10 +78,16 @@ class Card:
 
 @dataclass(frozen=True)
 class QuantizedFiles:
-    """mixes: by scheme; failures: scheme -> why it has no file; sensitivity: of the groups."""
+    """What was made, and how good it is on validation.
+
+    mixes: by scheme; failures: scheme -> why it has no file; validation: scheme -> mAP, its drop
+    against the float32 file (both None if no clip has a label), and F1, the mean over labels with
+    the file's own thresholds; sensitivity: of the groups.
+    """
 
     mixes: dict[str, Mix]
     failures: dict[str, str]
+    validation: dict[str, dict[str, float | None]]
     sensitivity: pd.DataFrame
 
 
@@ -128,17 +143,22 @@ def make_files(
         if reason := run_guarded(partial(_export, source, validation, bare)):
             raise LeanError(f"{source.model} could not be made a .tflite: {reason}")
         with open_pool(workers, __name__) as pool:
-            card = _card(pool, bare, validation, fields)
             mixes, sensitivity = _mixes(pool, bare, validation, settings)
         failures = {}
         for scheme, mix in mixes.items():
             path = temporary / f"{scheme}.tflite"
-            if reason := run_guarded(partial(quantize_file, bare, mix, validation, path)):
+            make = _patch_file if scheme in PATCH_SCHEMES else quantize_file
+            given = source if scheme in PATCH_SCHEMES else bare
+            if reason := run_guarded(partial(make, given, mix, validation, path)):
                 failures[scheme] = reason
-            else:
-                add_metadata(path, validation.open().vocabulary, card, scheme)
+        made = [temporary / f"{scheme}.tflite" for scheme in mixes if scheme not in failures]
+        with open_pool(workers, __name__) as pool:
+            scores = score_files(pool, made, validation)
+        fields = fields | {"float_model_sha256": sha256(bare)}
         bare.unlink()
-    return QuantizedFiles(mixes, failures, sensitivity)
+        f1 = finish_files(made, scores, validation, settings.few_positives, fields)
+        quality = _on_validation(made, scores, validation.targets(), f1)
+    return QuantizedFiles(mixes, failures, quality, sensitivity)
 
 
 def run_guarded(work: Callable[[], object]) -> str | None:
@@ -148,6 +168,8 @@ def run_guarded(work: Callable[[], object]) -> str | None:
             pool.submit(work).result()
         except BrokenProcessPool:
             return "the converter crashed"
+        except LeanError as error:
+            return str(error)
         except Exception as error:  # of a converter that is not ours: reported, not fatal
             return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     return None
@@ -169,30 +191,89 @@ def _export(source: Source, validation: Clips, path: Path) -> None:
     (parts / "backbone.tflite").write_bytes(export_features(backbone, source.weights))
 
 
-def _card(
-    pool: ProcessPoolExecutor, model: Path, validation: Clips, fields: dict[str, Any]
-) -> Card:
+def _patch_file(source: Source, mix: Mix, validation: Clips, path: Path) -> None:
+    """Make the file that takes patches, for networks that do without the waveform."""
+    import lean_audio.quiet_keras  # noqa: F401
+    from lean_audio.device.export import export_patch_tagger
+    from lean_audio.training.heads import read_head
+
+    backbone = load_backbone(source.backbone, source.mean_normalization)
+    head = read_head(source.head)
+    chunks = validation.open()
+    front_end = Runtime(path.parent / PARTS_FOLDER / "front_end.tflite", name="the front end")
+    waveforms = [waveform[0] for waveform in _calibration(chunks)]
+    if max(np.abs(front_end(wave) - log_mel(wave)).max() for wave in waveforms) > SAME_PATCH:
+        raise LeanError("the front end is not the log-mel of docs/log_mel.c")
+    content = export_patch_tagger(
+        head.network, len(chunks.vocabulary), backbone, source.weights, head.weights
+    )
+    patches = [front_end(wave)[None] for wave in waveforms]
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(quantize(content, mix, patches))
+
+
+def finish_files(
+    made: Sequence[Path],
+    scores: Sequence[np.ndarray],
+    validation: Clips,
+    few: int,
+    fields: dict[str, Any],
+) -> list[float]:
+    """Add metadata to each file, with thresholds and calibration of its own.
+
+    scores: of the validation clips, by each file. Returns the F1 of each file, the mean over
+    labels.
+    """
     from lean_audio.metrics.calibration import (  # workers need no scikit-learn
         best_thresholds,
         platt,
     )
 
-    (scores,) = score_files(pool, [model], validation)
-    targets = validation.targets()
-    slopes, intercepts = platt(targets, scores)
-    return Card(
-        **fields,
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        chunk_samples=CHUNK_SAMPLES,
-        thresholds=_rounded(best_thresholds(targets, scores)),
-        calibration={"slope": _rounded(slopes), "intercept": _rounded(intercepts)},
-        decisions=f"highest F1 and Platt's fit on {len(scores)} validation clips, float32 scores",
-        float_model_sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
-    )
+    targets, labels, found = validation.targets(), validation.open().vocabulary, []
+    for path, of_file in zip(made, scores, strict=True):
+        thresholds, (slopes, intercepts) = (
+            best_thresholds(targets, of_file, few),
+            platt(targets, of_file),
+        )
+        floored = [label for label, low in zip(labels, thresholds.floored, strict=True) if low]
+        card = Card(
+            **fields,
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            chunk_samples=CHUNK_SAMPLES,
+            thresholds=_rounded(thresholds.values, FLOAT32_DIGITS),
+            threshold_floor=thresholds.floor,
+            floored_labels=floored,
+            calibration={"slope": _rounded(slopes, 6), "intercept": _rounded(intercepts, 6)},
+            decisions=_decisions(len(targets), few, len(floored)),
+        )
+        add_metadata(path, labels, card, path.stem)
+        found.append(mean_f1(targets, of_file, thresholds.values))
+    return found
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    return [float(f"{value:.6g}") for value in values]
+def _decisions(clips: int, few: int, floored: int) -> str:
+    text = f"highest F1 and Platt's fit with L2 penalty on {clips} validation clips, own scores"
+    with_floor = f"; {floored} thresholds of labels with fewer than {few} positives are the floor"
+    return text + with_floor if floored else text
+
+
+def _on_validation(
+    made: Sequence[Path], scores: Sequence[np.ndarray], targets: np.ndarray, f1: Sequence[float]
+) -> dict[str, dict[str, float | None]]:
+    names = [path.stem for path in made]
+    found = {
+        name: mean_average_precision(targets, of_file)
+        for name, of_file in zip(names, scores, strict=True)
+    }
+    drops = {name: found["float32"] - mean_ap for name, mean_ap in found.items()}
+    return {
+        name: {"mAP": known(found[name]), "mAP_drop": known(drops[name]), "F1": known(value)}
+        for name, value in zip(names, f1, strict=True)
+    }
+
+
+def _rounded(values: np.ndarray, digits: int) -> list[float]:
+    return [float(f"{value:.{digits}g}") for value in values]
 
 
 def _mixes(
@@ -215,7 +296,7 @@ def quantize_file(model: Path, mix: Mix, clips: Clips, path: Path) -> None:
     clips: calibrate a mix that is static. Raises whatever the converter raises, and LeanError if
     the file does not run.
     """
-    calibration = _calibration(clips.open()) if "static" in mix.values() else ()
+    calibration = _calibration(clips.open()) if needs_calibration(mix) else ()
     content = quantize(model.read_bytes(), mix, calibration)
     Runtime(content, name=path.stem)
     with atomic_file(path) as temporary:
@@ -223,10 +304,12 @@ def quantize_file(model: Path, mix: Mix, clips: Clips, path: Path) -> None:
 
 
 def add_metadata(path: Path, labels: Sequence[str], card: Card, scheme: str) -> None:
-    """Add labels and card to a .tflite."""
+    """Add labels, card and golden scores to a .tflite."""
+    runtime = set_versions(read_flatbuffer(path.read_bytes()))
     files = {
         LABELS_FILE: "".join(f"{label}\n" for label in labels),
-        CARD_FILE: json.dumps({"scheme": scheme, **asdict(card)}),
+        CARD_FILE: compact_json({"scheme": scheme, "least_runtime": runtime, **asdict(card)}),
+        GOLDEN_FILE: golden_text(open_tagger(path), integer=scheme in INTEGER_SCHEMES),
     }
     finished = finish(
         path.read_bytes(),

@@ -20,7 +20,7 @@ from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 
 from lean_audio.config.schema import Scheme
 from lean_audio.screen import quiet_stderr
-from lean_audio.tflite.file import operation_names
+from lean_audio.tflite.file import input_name, operation_names
 
 EVERYTHING = ".*"
 # Name in the sensitivity table -> regular expression for the names of the group's operations. The
@@ -44,12 +44,14 @@ Samples = Sequence[np.ndarray]
 # than 16, and rounding these kernels causes three quarters of the score error of 8-bit weights
 # (measured on the dataset `folder` of metrics/).
 BASE: Mix = {EVERYTHING: "int8", "stem and depthwise": "float16"}
+PATCH_SCHEMES: tuple[Scheme, ...] = ("patch_int16",)  # of files that take the log-mel patch
 MIXES: dict[Scheme, Mix] = {
     "float32": {},
     "float16": {EVERYTHING: "float16"},
     "dynamic_int8": {EVERYTHING: "dynamic"},
     "weight_only_int8": BASE,
     "full_int8": {EVERYTHING: "static"},
+    "patch_int16": {EVERYTHING: "static16"},
 }
 
 
@@ -63,21 +65,30 @@ def quantize(content: bytes, mix: Mix, calibration: Samples = ()) -> bytes:
     mix
         Group -> kind; an empty mix returns the model unchanged.
     calibration
-        Waveforms (1, 16000) from which the kind `static` learns the range of each activation.
+        Inputs, with the batch axis, from which the kinds `static` and `static16` learn the range of
+        each activation.
     """
     if not mix:
         return content
     with quiet_stderr():
-        return _quantize(Quantizer(content), mix, calibration)
+        return _quantize(Quantizer(content), mix, calibration, input_name(content))
 
 
-def _quantize(quantizer: Quantizer, mix: Mix, calibration: Samples) -> bytes:
+def needs_calibration(mix: Mix) -> bool:
+    """Return whether a mix has a kind that computes in integers throughout."""
+    return not {"static", "static16"}.isdisjoint(mix.values())
+
+
+def _quantize(quantizer: Quantizer, mix: Mix, calibration: Samples, given: str) -> bytes:
     for group, kind in mix.items():
         _ADD[kind](quantizer, GROUPS.get(group, group), TFLOperationName.ALL_SUPPORTED)
     ranges = None
     if quantizer.need_calibration:
-        samples = [{"waveform": waveform} for waveform in calibration]
+        samples = [{given: sample} for sample in calibration]
         ranges = quantizer.calibrate({"serving_default": samples}, num_threads=1)
+        # it averages the extremes of the samples; what is given to the model must not be clipped
+        ends = {"min": np.min(calibration), "max": np.max(calibration)}
+        ranges[given] |= {name: np.full_like(ranges[given][name], v) for name, v in ends.items()}
     result = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     return bytes(result.quantized_model)
 
@@ -113,6 +124,11 @@ def _static(quantizer: Quantizer, regex: str, operations: TFLOperationName) -> N
         _float32(quantizer, EVERYTHING, end)
 
 
+def _static16(quantizer: Quantizer, regex: str, operations: TFLOperationName) -> None:
+    """Compute in integers throughout, ends included: 16-bit activations and 8-bit weights."""
+    quantizer.add_static_config(regex, operations, 16, 8)
+
+
 _ADD: dict[str, Callable[[Quantizer, str, TFLOperationName], None]] = {
     "float32": _float32,
     "float16": _float16,
@@ -120,4 +136,5 @@ _ADD: dict[str, Callable[[Quantizer, str, TFLOperationName], None]] = {
     "int4": _int4,
     "dynamic": lambda quantizer, *where: quantizer.add_dynamic_config(*where, 8),
     "static": _static,
+    "static16": _static16,
 }

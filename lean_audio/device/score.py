@@ -1,6 +1,6 @@
 """Score clips with .tflite files on all cores, as the mean of their chunks' scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -12,8 +12,9 @@ from lean_audio.audio.decode import to_float
 from lean_audio.device.recipes import Mix, quantize
 from lean_audio.features.chunks import Chunks, open_chunks
 from lean_audio.parallel.pool import map_in_pool
-from lean_audio.tflite.runtime import Runtime
+from lean_audio.tflite.runtime import Runtime, open_tagger, takes_patches
 
+Tag = Callable[[np.ndarray], np.ndarray]
 CLIPS_PER_JOB = 50
 SEED = 1  # of the clips that are drawn
 PARTS_FOLDER = "parts"  # of the network, for timing: front_end.tflite, and backbone.tflite with it
@@ -101,14 +102,30 @@ def _portions(clips: Clips) -> list[Clips]:
 
 def score(job: Job) -> Scored:
     """Quantize the model and score the clips of a job."""
-    content = quantize(job.model.read_bytes(), job.mix)
-    runtime, chunks = Runtime(content, name=str(job.model)), job.clips.open()
-    scores = np.stack([_score_clip(runtime, chunks, clip) for clip in job.clips.rows])
+    content, chunks = quantize(job.model.read_bytes(), job.mix), job.clips.open()
+    tag = Runtime(content, name=str(job.model)) if job.mix else open_file(job.model)
+    scores = np.stack([_score_clip(tag, chunks, clip) for clip in job.clips.rows])
     return Scored(scores, len(content))
 
 
-def _score_clip(runtime: Runtime, chunks: Chunks, clip: int) -> np.ndarray:
+def open_file(model: Path, threads: int = 1) -> Tag:
+    """Return a function from a waveform to scores, (width,) float32.
+
+    A file that takes patches gets them from the front end beside it.
+    """
+    if not takes_patches(model):
+        return Runtime(model, threads, name=str(model))
+    front_end = Runtime(model.parent / PARTS_FOLDER / "front_end.tflite", threads)
+    return open_tagger(model, threads, front_end)
+
+
+def _score_clip(tag: Tag, chunks: Chunks, clip: int) -> np.ndarray:
     first, last = np.searchsorted(chunks.clip_of_chunk, [clip, clip + 1])
     waveforms = to_float(chunks.waveforms(np.arange(first, last)))
-    scores = np.array([runtime(waveform) for waveform in waveforms])
+    return mean_scores(tag, waveforms)
+
+
+def mean_scores(tag: Tag, waveforms: np.ndarray) -> np.ndarray:
+    """Return the scores of a clip, (classes,) float32; waveforms: of its chunks."""
+    scores = np.array([tag(waveform) for waveform in waveforms])
     return scores.mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -12,7 +12,7 @@ from lean_audio.datasets.layout import SPLITS
 from lean_audio.features.cache import LAYOUT_FILE, features_shard
 from lean_audio.features.chunks import DATA_FILE, count_rows, read_views, read_waveforms
 from lean_audio.features.fingerprint import features_sha256
-from lean_audio.features.known import chunk_hash, open_known, save_known
+from lean_audio.features.known import hash_array, open_known, save_known
 from lean_audio.files import atomic_file, read_json, resumable_folder, sha256, write_json
 from lean_audio.parallel.shards import LOCAL, content_key, map_shards
 from lean_audio.tflite.runtime import Runtime
@@ -42,13 +42,13 @@ def embed(
 ) -> tuple[int, int]:
     """Write the features of each split to a directory below `folder`.
 
-    Features of chunks that `folder` has already are taken from there. Every worker computes chunk
+    Features of chunks that the run before had are taken from there. Every worker computes chunk
     by chunk on one core, so the bytes do not depend on their number. Returns the number of chunks,
     and of those that were there before. Raises LeanError when the work is interrupted; the next
     run resumes it.
     """
     embedder_key = content_key(embedder=sha256(embedder / EMBEDDER_FILE))
-    hashes: dict[str, list[int]] = {split: [] for split in SPLITS}
+    hashes: dict[str, list[tuple[int, int]]] = {split: [] for split in SPLITS}
     reused = 0
     with resumable_folder(folder, _key(audio, embedder)) as temporary:
         before = (folder.absolute(), embedder_key)
@@ -115,12 +115,13 @@ def embed_shard(job: EmbedJob) -> dict[str, Any]:
     with atomic_file(path) as temporary, temporary.open("wb") as shard:
         for view in views:
             (samples,) = read_waveforms(job.audio, view[None])
-            hashes.append(chunk_hash(samples))
-            features = known.find(hashes[-1]) if known else None
+            key = hash_array(samples)
+            features = known.find(key) if known else None
             reused += features is not None
             if features is None:
-                features = embedder(to_float(samples))
-            shard.write(features.astype("<f4").tobytes())
+                features = embedder(to_float(samples)).astype("<f4")
+            hashes.append((key, hash_array(features)))
+            shard.write(features.tobytes())
     return {"hashes": hashes, "reused": reused}
 
 

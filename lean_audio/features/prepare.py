@@ -148,14 +148,14 @@ def _jobs(dataset: Dataset, root: Root, folder: Path, settings: Prepare) -> Iter
 
 
 def _check_fraction(clips: pd.DataFrame, bad: pd.Series, limit: float, listed_in: Path) -> None:
-    """Raise BadInputError if too many clips of one split are unusable."""
+    """Raise BadInputError if too many clips of one split are unusable; one is never too many."""
     for split in SPLITS:
         chosen = clips["split"] == split
         count, total = int((bad & chosen).sum()), int(chosen.sum())
-        if count > limit * total:
+        if count > max(1, limit * total):
             first = clips[bad & chosen].iloc[0]
             raise BadInputError(
                 f"{count} of {total} {split} clips cannot be used, more than the fraction "
-                f"prepare.max_set_aside allows ({limit}); {listed_in} lists them, the first: "
-                f"{first['file']} ({first['reason']})"
+                f"prepare.max_set_aside allows ({limit}): mend or remove them, or raise it; "
+                f"{listed_in} lists them, the first: {first['file']} ({first['reason']})"
             )

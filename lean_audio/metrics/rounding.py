@@ -6,6 +6,7 @@ runs hard to read.
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 DECIMALS = 4
@@ -21,3 +22,8 @@ def rounded(content: Any) -> Any:
     if isinstance(content, (list, tuple)):
         return [rounded(value) for value in content]
     return round(content, DECIMALS) + 0.0 if isinstance(content, float) else content
+
+
+def known(value: float) -> float | None:
+    """Return None instead of NaN, which JSON does not have."""
+    return None if np.isnan(value) else value

@@ -52,6 +52,11 @@ def caveats(provenance: Record) -> dict[str, bool]:
     }
 
 
+def count_lost(set_aside: Sequence[Record]) -> int:
+    """Count the evaluation clips that were set aside."""
+    return sum(row["split"] == "eval" for row in set_aside)
+
+
 def licences(provenance: Record) -> Record:
     """Count clips by licence and list the licences asked for; empty if nothing is known."""
     prefix = "dataset.licences."
@@ -132,6 +137,7 @@ def summarize(measured: Measured, headline: str) -> Record:
         "chance": chance_of_classes(
             measured.classes[headline], measured.metrics[headline]["clips"]
         ),
+        "lost": count_lost(measured.set_aside),
         "leads": BASELINE in defined
         and headline in defined
         and measured.metrics[headline]["mAP"] - measured.metrics[BASELINE]["mAP"] > LEAD,
@@ -165,7 +171,7 @@ def for_script(content: Record) -> Record:
 def draw(content: Record) -> Record:
     """Draw the charts of the page as SVG, with their keys."""
     measured, device = content["measured"], content["device"]
-    files = device["schemes"] if device else []
+    files = device["charted"] if device else []
     scored_files = bool(device) and device["mAP_keras"] is not None
     return {
         "learning": charts.learning_panels(numeric(measured.histories)),

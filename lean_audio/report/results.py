@@ -7,9 +7,9 @@ from lean_audio.report import paper
 from lean_audio.report.beyond import PLUS, means
 from lean_audio.report.chance import chance_of_classes
 from lean_audio.report.device import read_device
-from lean_audio.report.inputs import CLASSES, PROVENANCE, read_record, read_table
+from lean_audio.report.inputs import CLASSES, PROVENANCE, SET_ASIDE, read_record, read_table
 from lean_audio.report.models import Models
-from lean_audio.report.render import caveats, render_template
+from lean_audio.report.render import caveats, count_lost, render_template
 from lean_audio.report.trainings import Trainings, read_trainings
 
 
@@ -26,6 +26,7 @@ def results_table(datasets: Mapping[Path, Models]) -> str:
             {
                 **caveats(provenance),
                 "dataset": provenance["dataset.name"],
+                "lost": count_lost(read_table(folder / "set_aside.csv", SET_ASIDE)),
                 "device": read_device(folder),
                 "chance": chance_of(trainings),
                 "mAP": means(trainings),

@@ -26,7 +26,10 @@ WORDS = {
     "identical_with_other_labels": ("the same samples with different labels", "sound"),
     "silent": ("silent, with no sample above -60 dB of full scale", "clip"),
     "clipped": ("clipped, with 0.1 % or more of the samples at full scale", "clip"),
-    "labels_with_few_clips": ("few clips to learn from or to be measured on", "label"),
+    "labels_with_few_clips": (
+        "fewer than 10 training clips to learn from, or 5 evaluation clips to be measured on",
+        "label",
+    ),
     "labels_in_one_split": ("clips in one split only", "label"),
     "labels_always_together": ("labels on the same clips, so nothing tells them apart", "set"),
 }
@@ -132,20 +135,20 @@ def _check_labels(clips: pd.DataFrame, vocabulary: Sequence[str]) -> dict[str, l
     others = counts.drop(alone.index)
     few = {label: _shortage(row) for label, row in others.iterrows()}
     return {
-        "labels_with_few_clips": [f"{label}: {short}" for label, short in few.items() if short],
+        "labels_with_few_clips": [f"{label} ({short})" for label, short in few.items() if short],
         "labels_in_one_split": [f"{label} ({row.idxmax()})" for label, row in alone.iterrows()],
         "labels_always_together": _together(rows),
     }
 
 
 def _shortage(counts: Mapping[str, int]) -> str:
-    """Say which splits have few clips of a label, and how many are a good start."""
+    """Say which splits have few clips of a label."""
     short = [
-        f"{counted(int(counts[split]), f'{name} clip')}, {enough} are a good start"
+        f"{int(counts[split])} {name}"
         for split, (name, enough) in GOOD_START.items()
         if counts[split] < enough
     ]
-    return "; ".join(short)
+    return ", ".join(short)
 
 
 def _together(rows: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ and Android Studio read. The files that it names follow the flatbuffer as a zip 
 import hashlib
 import io
 import zipfile
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -14,6 +15,7 @@ from ai_edge_litert import schema_py_generated as tflite
 
 from lean_audio.screen import quiet_stderr
 from lean_audio.tflite.card import CHECKSUM_FILE
+from lean_audio.tflite.versions import set_versions
 
 LABELS_FILE = "labels.txt"
 METADATA_NAME = b"TFLITE_METADATA"
@@ -67,6 +69,12 @@ def write_flatbuffer(model: tflite.ModelT) -> bytes:
     return bytes(builder.Output())
 
 
+def input_name(content: bytes) -> str:
+    """Return the name of the model's input."""
+    main = read_flatbuffer(content).subgraphs[0]
+    return main.tensors[main.inputs[0]].name.decode()
+
+
 def operation_names(content: bytes) -> list[str]:
     """Return the name of each operation's first output, in all subgraphs."""
     return [
@@ -76,14 +84,14 @@ def operation_names(content: bytes) -> list[str]:
     ]
 
 
-def with_named_ends(content: bytes) -> bytes:
+def with_named_ends(content: bytes, name: str = INPUT) -> bytes:
     """Name the model's input and output, and add a signature for them."""
     model = read_flatbuffer(content)
     main = model.subgraphs[0]
-    ends = ((INPUT, main.inputs[0]), (OUTPUT, main.outputs[0]))
-    for name, tensor in ends:
-        main.tensors[tensor].name = name
-    inputs, outputs = ([tflite.TensorMapT(name, tensor)] for name, tensor in ends)
+    ends = ((name, main.inputs[0]), (OUTPUT, main.outputs[0]))
+    for end, tensor in ends:
+        main.tensors[tensor].name = end
+    inputs, outputs = ([tflite.TensorMapT(end, tensor)] for end, tensor in ends)
     model.signatureDefs = [tflite.SignatureDefT(inputs, outputs, "serving_default", 0)]
     return write_flatbuffer(model)
 
@@ -91,7 +99,7 @@ def with_named_ends(content: bytes) -> bytes:
 def finish(
     content: bytes, files: dict[str, str], *, name: str, description: str, sample_rate_hz: int
 ) -> bytes:
-    """Add metadata and files to a model, and drop the names of its inner tensors.
+    """Add metadata and files to a model, correct its versions, and drop its inner tensors' names.
 
     Parameters
     ----------
@@ -102,11 +110,14 @@ def finish(
     name, description
         Of the model, for tools that show them.
     sample_rate_hz
-        Of the sound that it takes.
+        Of the sound that it takes, if it takes the waveform.
     """
     model = read_flatbuffer(content)
+    set_versions(model)
     _drop_names(model)
-    metadata = _metadata(name, description, sample_rate_hz, list(files))
+    main = model.subgraphs[0]
+    given = _given(main.tensors[main.inputs[0]].name.decode(), sample_rate_hz)
+    metadata = _metadata(name, description, given, list(files))
     model.buffers.append(_buffer(metadata))
     entry = tflite.MetadataT(name=METADATA_NAME, buffer=len(model.buffers) - 1)
     model.metadata = [*(model.metadata or []), entry]
@@ -126,16 +137,33 @@ def _buffer(content: bytes) -> tflite.BufferT:
     return tflite.BufferT(data=np.frombuffer(content, np.uint8))
 
 
-def _metadata(name: str, description: str, sample_rate_hz: int, files: list[str]) -> bytes:
+def _schema():
     with quiet_stderr():  # takes seconds: MediaPipe imports TensorFlow
         from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
+    return schema
 
-    audio = schema.AudioPropertiesT(sampleRate=sample_rate_hz, channels=1)
-    sound = schema.TensorMetadataT(
-        name=INPUT,
-        description="1 s of mono sound, samples in [-1, 1)",
-        content=schema.ContentT(schema.ContentProperties.AudioProperties, audio),
+
+def _given(name: str, sample_rate_hz: int) -> Any:
+    """Describe the input: the waveform, or a patch."""
+    schema = _schema()
+    if name == INPUT:
+        content = schema.ContentT(
+            schema.ContentProperties.AudioProperties,
+            schema.AudioPropertiesT(sampleRate=sample_rate_hz, channels=1),
+        )
+        return schema.TensorMetadataT(
+            name=name, description="1 s of mono sound, samples in [-1, 1)", content=content
+        )
+    content = schema.ContentT(
+        schema.ContentProperties.FeatureProperties, schema.FeaturePropertiesT()
     )
+    return schema.TensorMetadataT(
+        name=name, description="quantized log-mel patch of 1 s of sound", content=content
+    )
+
+
+def _metadata(name: str, description: str, given: Any, files: list[str]) -> bytes:
+    schema = _schema()
     labels = schema.AssociatedFileT(
         LABELS_FILE, "One label per line", schema.AssociatedFileType.TENSOR_AXIS_LABELS
     )
@@ -157,7 +185,7 @@ def _metadata(name: str, description: str, sample_rate_hz: int, files: list[str]
         description=description,
         license="Apache-2.0; see lean.json",
         subgraphMetadata=[
-            schema.SubGraphMetadataT(inputTensorMetadata=[sound], outputTensorMetadata=[scores])
+            schema.SubGraphMetadataT(inputTensorMetadata=[given], outputTensorMetadata=[scores])
         ],
         associatedFiles=others,
         minParserVersion=PARSER_VERSION,

@@ -168,7 +168,7 @@ def test_clips_are_runs_of_chunks_with_the_same_labels(nights):
 
 def test_what_is_said_of_annotated_recordings(nights, capsys):
     said = line(nights)
-    assert " clips cut from 12 recordings with 18 annotations; 2 labels; " in said
+    assert " clips cut from 12 recordings with 18 annotations; 2 labels, 36 without one; " in said
     assert "warning" not in capsys.readouterr().err
 
 
@@ -264,6 +264,27 @@ def test_a_recording_too_short_to_be_split_is_refused(tmp_path):
     annotate(tmp_path, "x.txt", "1\t2\towl")
     with pytest.raises(LeanError, match="1 group of labelled clips cannot fill train and val"):
         read(tmp_path)
+
+
+def test_a_block_has_the_labels_of_its_clips(tmp_path):
+    for number in range(2):  # an annotation that ends with a block is not in the next one
+        write_noise(tmp_path / f"n{number}.wav", 40, number)
+        annotate(tmp_path, f"n{number}.txt", "2.0\t5.0\towl", "7.0\t10.0\twind")
+    for seed in range(20):
+        clips = read(tmp_path, split_seed=seed).clips
+        labelled = clips[clips["labels"].map(len) > 0]
+        assert set(labelled["split"]) == {"train", "val", "eval"}
+
+
+def test_a_recording_without_samples_is_set_aside(nights, tmp_path):
+    soundfile.write(nights / "n00.wav", np.zeros(0), 16_000)
+    annotate(nights, "n00.txt", "0.0\t0.3\towl")
+    dataset = read(nights)
+    assert [labels for *_, labels in spans(dataset, "n00.wav")] == [("owl",)]
+    tables = tmp_path / "set_aside.csv", tmp_path / "counts.csv"
+    settings = PREPARE.model_copy(update={"max_set_aside": 0.5})
+    prepare(dataset, nights, tmp_path / "audio", *tables, settings, workers=1)
+    assert list(pd.read_csv(tables[0])["file"]) == ["n00.wav"]
 
 
 def test_folders_of_splits_and_of_backgrounds(tmp_path):
@@ -382,7 +403,9 @@ def test_a_table_of_parts_of_files(tapes):
         ("11", "12", ("fox",)),
     ]
     assert dataset.clips["clip"].tolist()[1] == "a@2-3.5"
-    assert line(tapes).startswith("6 clips listed in parts.csv, in 3 files; 2 labels; ")
+    assert line(tapes).startswith(
+        "6 clips listed in parts.csv, in 3 files; 2 labels, 1 without one; "
+    )
 
 
 def test_parts_that_overlap_and_differ_are_named(tapes, capsys):
@@ -433,7 +456,9 @@ def test_a_table_of_onsets_and_offsets(nights):
         path.unlink()
     rows = [f"n{n:02d}.wav\t2.0\t4.0\towl\n" for n in range(11)] + ["n11.wav\t\t\t\n"]
     (nights / "strong.tsv").write_text("filename\tonset\toffset\tevent_label\n" + "".join(rows))
-    assert " clips cut from 12 recordings listed in strong.tsv; 1 label; " in line(nights)
+    assert " clips cut from 12 recordings listed in strong.tsv; 1 label, 36 without one; " in line(
+        nights
+    )
     dataset = read(nights)
     assert {labels for *_, labels in spans(dataset, "n11.wav")} == {()}
     assert ("owl",) in [labels for *_, labels in spans(dataset, "n03.wav")]

@@ -9,7 +9,7 @@ import soundfile
 from own_sounds import read
 
 from lean_audio.features.embed import embed
-from lean_audio.features.known import FILE, open_known
+from lean_audio.features.known import FILE, FOLDER, open_known
 from lean_audio.features.prepare import prepare
 
 RATE_HZ = 16_000
@@ -57,23 +57,37 @@ def test_a_run_for_the_same_clips_computes_nothing(run):
     assert run("mine") == (before, chunks, chunks)
 
 
-def test_other_features_in_the_directory_are_not_taken(run, tmp_path):
+def test_features_are_kept_when_dvc_deletes_or_replaces_the_outputs(run, tmp_path):
     before, chunks, _ = run("mine")
     add(tmp_path / "sounds", range(12, 16))
     run("other")
     shutil.rmtree(tmp_path / "mine" / "embeddings")
-    shutil.copytree(tmp_path / "other" / "embeddings", tmp_path / "mine" / "embeddings")
     for number in range(12, 16):
         next((tmp_path / "sounds").rglob(f"{number}.wav")).unlink()
-    assert run("mine") == (before, chunks, 0)
+    assert run("mine") == (before, chunks, chunks)
+    shutil.rmtree(tmp_path / "mine" / "embeddings")
+    shutil.copytree(tmp_path / "other" / "embeddings", tmp_path / "mine" / "embeddings")
+    assert run("mine") == (before, chunks, chunks)
+
+
+@pytest.mark.parametrize("damage", ["other", "short", "missing"])
+def test_features_that_were_replaced_are_computed(run, tmp_path, damage):
+    before, chunks, _ = run("mine")
+    shard = tmp_path / "mine" / FOLDER / "eval" / "shard-00000.f32"
+    content = shard.read_bytes()  # six chunks
+    shard.unlink()
+    if damage != "missing":
+        width = len(content) // 6
+        shard.write_bytes(content[width:] + content[:width] if damage == "other" else content[:9])
+    assert run("mine") == (before, chunks, chunks - 6)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK"])
 def test_without_its_hashes_everything_is_computed(run, tmp_path, content):
     before, chunks, _ = run("mine")
-    (tmp_path / "mine" / FILE).unlink()
+    (tmp_path / "mine" / FOLDER / FILE).unlink()
     if content is not None:
-        (tmp_path / "mine" / FILE).write_bytes(content)
+        (tmp_path / "mine" / FOLDER / FILE).write_bytes(content)
     assert run("mine") == (before, chunks, 0)
 
 

@@ -110,6 +110,15 @@ def test_a_clip_is_scored_by_heads_that_saw_none_of_its_group():
     assert error[0] < 0.3 < 0.4 < error[1]
 
 
+def test_clips_of_one_recording_alone_are_scored_one_by_one(
+    separable: tuple[np.ndarray, np.ndarray],
+):
+    features, targets = separable
+    alone = score_out_of_sample(features.copy(), targets, np.arange(CLIPS))
+    together = score_out_of_sample(features.copy(), targets, np.zeros(CLIPS, int))
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_features_are_means_over_a_clips_chunks_across_shards(tmp_path: Path):
     layout = {"shard_chunks": 2, "widths": {"embedding": 2, "pooled": 1}, "data_sha256": ""}
     write_json(tmp_path / LAYOUT_FILE, layout)

@@ -6,9 +6,10 @@ import unicodedata
 import pytest
 from own_sounds import column, line, read, read_own_sounds, settings, write_sounds
 
+from lean_audio.datasets.folder import check_learnable
 from lean_audio.datasets.layout import load_dataset, read_layout
 from lean_audio.datasets.tables import read_table
-from lean_audio.errors import LeanError
+from lean_audio.errors import BadInputError, LeanError
 
 TREE = [f"{label}/{number}.wav" for label in ("cat", "dog", "owl") for number in range(6)]
 
@@ -48,6 +49,14 @@ def test_folders_in_folders_give_all_their_labels_and_backgrounds_none(tmp_path)
     assert labels["d0"] == ("Animal", "Dog")
     assert labels["a0"] == ("Animal",)
     assert labels["n"] == labels["s"] == labels["q"] == ()
+
+
+def test_clips_that_all_have_one_label_are_refused(tmp_path):
+    alike = read(write_sounds(tmp_path / "a", [f"dog/{n}.wav" for n in range(12)]))
+    with pytest.raises(BadInputError, match=r"all 12 clips have the same labels \(dog\), so"):
+        check_learnable(alike)
+    names = [f"{label}/{n}.wav" for label in ("dog", "background") for n in range(6)]
+    check_learnable(read(write_sounds(tmp_path / "b", names)))
 
 
 def test_folders_named_after_splits_are_splits(tmp_path):

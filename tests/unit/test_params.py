@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers import of_dataset
 
-from lean_audio.config.params import load_params
+from lean_audio.config.params import load_params, load_source
 from lean_audio.errors import LeanError
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def check_fault(load, file: str, old: str, new: str, named: list[str]) -> None:
         ("costs: []", "costs: [lean]", ["costs", "'lean'", "models.yaml", "joint-none"]),
         ("  - joint-bahdanau\n", "", ["'bahdanau'", "'joint-bahdanau'", "joint-affinity, plus"]),
         ("headline: joint", "headline: recipe", ["headline", "'recipe'", "joint, yamnet, "]),
-        ("[float32, float16", "[float16", ["quantize", "schemes", "float32 among them"]),
+        ("    - float32\n", "", ["quantize", "schemes", "float32 among them"]),
         ("learning_rate: 0.0001", "learning_rate: .inf", ["train.learning_rate", "inf"]),
         ("tail: repeat", "tail: pad", ["prepare.tail", "'pad'", "'repeat'", "'drop'"]),
         ("curve_classes: 6", "curve_classes: 0", ["evaluate.curve_classes", "0", "positive"]),
@@ -248,3 +248,15 @@ def test_settings_are_the_same_when_a_training_is(params, load, file, old, new, 
     before = of_dataset(params, "sounds").settings_sha256("joint-bahdanau")
     changed = of_dataset(load(file, old, new), "sounds")
     assert (changed.settings_sha256("joint-bahdanau") == before) is same
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("split_seed: 1", "seed: 1"), ("val: 0.15", "val: 2"), ('pattern: ""', 'pattern: "("')],
+)
+def test_the_settings_of_a_dataset_alone_are_faulted_in_the_same_words(load, tmp_path, old, new):
+    with pytest.raises(LeanError) as of_all:
+        load(SOUNDS, old, new)
+    with pytest.raises(LeanError) as alone:
+        load_source("sounds", tmp_path)
+    assert str(alone.value) == str(of_all.value)

@@ -59,6 +59,19 @@ def test_where_no_bytes_are_saved_the_least_change_comes_first(probe):
     assert mix == BASE | {"d": "dynamic", "a": "dynamic", "c": "dynamic"}
 
 
+def test_depthwise_layers_never_compute_in_integers_for_which_there_are_no_fast_kernels(
+    probe, monkeypatch
+):
+    added = ADDED | {"stem and depthwise": 0.0}
+    monkeypatch.setitem(SAVED_BYTES, "stem and depthwise", 1000)
+    mix, table = probe("dynamic", 1.0, added)
+    assert mix["stem and depthwise"] == BASE["stem and depthwise"]
+    assert table["group"].tolist()[-1] == "stem and depthwise"
+    assert table["chosen"].tolist() == [True] * 5 + [False]
+    mix, _ = probe("int4", 1.0, added)
+    assert mix["stem and depthwise"] == "int4"
+
+
 @pytest.mark.parametrize(("max_change", "count"), [(0.0, 0), (1.0, 4)])
 def test_nothing_or_all_that_is_useful_can_be_taken(probe, max_change, count):
     mix, table = probe("int4", max_change, ADDED)

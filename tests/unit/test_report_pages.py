@@ -142,7 +142,8 @@ def test_a_missing_example_file_is_named_with_its_stage(demo: Path, tmp_path: Pa
 
 def test_the_readmes_table_needs_neither_examples_nor_curves(demo: Path):
     for path in (*demo.glob("*.csv"), *demo.glob("trainings/*/history.csv")):
-        path.unlink()
+        if path.name != "set_aside.csv":
+            path.unlink()
     for name in ("classes", "pr", "reliability"):
         for path in demo.glob(f"trainings/*/tables/{name}.csv"):
             path.unlink()
@@ -290,6 +291,31 @@ def test_a_metric_that_is_not_defined_is_null_in_the_card(demo: Path, tmp_path: 
     values = {row["type"]: row["value"] for row in front["model-index"][0]["results"][0]["metrics"]}
     assert values["d-prime"] is None
     assert "| d\u2032 | n/a | 2.251 |" in body
+
+
+def test_the_table_of_files_has_the_reason_for_each_and_its_false_alarms(
+    device: Path, tmp_path: Path
+):
+    measured = json.loads((device / "device.json").read_text())
+    told = {
+        "validation": {"mAP": 0.7, "mAP_drop": 0.0123, "F1": 0.6},
+        "F1": 0.6543,
+        "false_alarms": {"silence": 360.0, "hum": 90.0, "noise": 0.0},
+        "least_runtime": "2.17.0",
+        "reason": "mAP drop 0.0123 on validation, allowed 0.002",
+    }
+    schemes = {name: row | told for name, row in measured["schemes"].items()}
+    schemes["patch_int16"] = schemes["float16"] | {"reason": "takes patches, not the waveform"}
+    change_json(device / "device.json", schemes=schemes)
+    markdown, page = pages(device, tmp_path / "report")
+    cells = "| 0.0123 | 0.6543 | 360 / 90 / 0 | 2.17.0 | mAP drop 0.0123 on validation"
+    assert markdown.count(cells) == len(measured["schemes"])
+    for text in (markdown, page):
+        assert "takes patches, not the waveform" in text
+    assert 'aria-label="float16: mAP' in page and 'aria-label="patch_int16: mAP' not in page
+    body = card(device, tmp_path / "report")[1]
+    assert "| false alarms per hour: silence / hum / noise | 360 / 90 / 0 |" in body
+    assert "| least TensorFlow Lite runtime | 2.17.0 |" in body
 
 
 def test_on_device_charts_say_size_time_and_map(device: Path, tmp_path: Path):
