@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-PARTS = ("decode", "embed", "train", "memory", "predict", "gpu")
+PARTS = ("decode", "embed", "train", "memory", "predict", "collection", "gpu")
 
 
 def main() -> None:

@@ -242,7 +242,7 @@ def _options(module: str) -> tuple[set[str], set[str]]:
 
 def _check_lean_audio(arguments: list[str]) -> None:
     """Parse the options: where there is no model, nothing else happens."""
-    if len(arguments) == 1 and arguments[0] in ("predict", "info"):
+    if len(arguments) == 1 and arguments[0] in ("predict", "events", "listen", "info"):
         return  # the command's name in the text
     here = Path.cwd()
     os.chdir(ROOT / "docs")

@@ -61,6 +61,7 @@ def check_scale(samples: np.ndarray) -> None:
 def is_silent(waveform: np.ndarray) -> bool:
     """Return whether sound is below SILENT_DBFS. waveform: (n,) float32; its mean is left out."""
     power = np.dot(waveform, waveform) / max(len(waveform), 1)
-    if power - waveform.mean() ** 2 > max(2 * SILENT_RMS**2, 0.01 * power):
+    mean = waveform.sum() / max(len(waveform), 1)
+    if power - mean**2 > max(2 * SILENT_RMS**2, 0.01 * power):
         return False  # as most sound is, beyond what rounding can change; the exact way is slow
     return bool(waveform.std() < SILENT_RMS)

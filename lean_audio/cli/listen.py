@@ -64,7 +64,14 @@ def open_microphone(library: Any, device: str | None) -> Iterator[tuple[Iterator
             "sounddevice` lists the devices for --device"
         ) from None
     with stream:
-        yield iter(blocks.get, None), rate_hz
+        yield _taken(blocks), rate_hz
+
+
+def _taken(blocks: "queue.Queue[np.ndarray]") -> Iterator[np.ndarray]:
+    """Yield what is put into a queue, for ever; some systems heed Ctrl-C only between waits."""
+    while True:
+        with suppress(queue.Empty):
+            yield blocks.get(timeout=1.0)
 
 
 def show(spans: Iterable[Span], rows: Rows, screen: TextIO) -> None:

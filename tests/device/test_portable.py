@@ -72,3 +72,23 @@ def test_a_closed_standard_error_does_no_harm(shipped, sound):
     done = run(program, "predict", sound, "--model", shipped)
     assert done.returncode == 0
     assert b"noise.wav" in done.stdout
+
+
+# Processes of one's own need some of that on POSIX, where Python itself uses it
+FORKLESS = BARE.replace('"sysconf", ', "").replace('"waitid", "WNOHANG", ', "")
+
+
+def test_several_processes_need_no_fork(shipped, tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for number in range(6):
+        noise = np.random.default_rng(number).normal(0, 0.1, 16_000)
+        soundfile.write(sounds / f"{number}.wav", noise, 16_000)
+    written = []
+    for jobs in (1, 2):
+        settings = ("--format", "csv", "--jobs", jobs, "--output", tmp_path / f"{jobs}.csv")
+        command = [sys.executable, "-c", FORKLESS + RUN, "events", sounds, "--model", shipped]
+        done = subprocess.run([*map(str, (*command, *settings))], capture_output=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, b"")
+        written.append((tmp_path / f"{jobs}.csv").read_bytes())
+    assert written[0] == written[1]
