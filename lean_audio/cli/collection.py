@@ -115,10 +115,14 @@ def open_sink(work: Work, files: Sequence[Path], settings: Settings, progress: P
                 f"{len(files)}: name a directory with --output"
             )
         return Screen(shape, progress)
+    if not shape.many_files and len(files) > 1 and output.suffix and not output.is_dir():
+        raise LeanError(
+            f"--output {output}: there are {len(files)} files; name a directory instead"
+        )
     how: dict[str, Any] = {"resume": settings.resume, "retry": not settings.skip_errors}
     identity = run_identity(work.options)
     try:
-        if not shape.many_files and (len(files) > 1 or output.is_dir()):
+        if not shape.many_files and (output.is_dir() or not output.suffix):
             return OutputFolder(output, files, shape, identity, **how)
         if any(path.exists() and output.exists() and output.samefile(path) for path in files):
             raise LeanError(f"--output {output}: this is one of the sounds")

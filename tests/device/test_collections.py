@@ -224,6 +224,12 @@ def test_label_tracks_are_resumed_one_by_one(run, sounds, tmp_path):
     run(*command, "--resume", "--jobs", 2, code=1)
     assert {name: path.read_bytes() for name, path in tracks.items()} == before
     assert stamps == {name: tracks[name].stat().st_mtime_ns for name in stamps}
+    alone = run(*command[:1], sounds / "recorder 0", *command[2:-1], tmp_path / "one.txt", code=2)
+    assert "one.txt: there are 20 files; name a directory instead" in alone.complaint
+    run(*command[:1], sounds / "recorder 0" / "000.wav", *command[2:-1], tmp_path / "one.txt")
+    assert (tmp_path / "one.txt").read_bytes() == before["recorder 0/000.txt"]
+    run(*command[:1], sounds / "recorder 0" / "000.wav", *command[2:-1], tmp_path / "other")
+    assert (tmp_path / "other" / "000.txt").read_bytes() == before["recorder 0/000.txt"]
     same = (sounds / "recorder 0" / "000.wav", tmp_path / "recorder 0" / "000.flac")
     same[1].parent.mkdir()
     soundfile.write(same[1], np.zeros(16_000), 16_000)

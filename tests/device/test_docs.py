@@ -34,17 +34,18 @@ def test_every_platform_uses_the_stated_shape():
 
 
 def test_the_python_lines_run(shipped, tmp_path):
-    check, tag = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+    check, tag, ours = re.findall(r"```python\n(.*?)```", TEXT, re.S)
     (tmp_path / "lean.tflite").write_bytes(shipped.read_bytes())
     sound = np.random.default_rng(0).normal(0, 0.1, 9000)
     soundfile.write(tmp_path / "sound.wav", sound, 16_000)
-    checked, done = (
+    checked, done, rows = (
         subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
         )
-        for code in (check, tag)
+        for code in (check, tag, ours)
     )
     assert not checked.stdout
     label, score = done.stdout.split()
     assert label in LABELS
     assert 0 <= float(score) <= 1
+    assert [row.split()[-1] in LABELS for row in rows.stdout.splitlines()[-1:]] == [True]
