@@ -32,7 +32,9 @@ def sound_files() -> list[tuple[str, bytes]]:
 
 
 def _with_one_serial(content: bytes) -> bytes:
-    """Replace the random number that libsndfile gives an Ogg stream."""
+    """Replace what libsndfile makes up: the time in a PEAK chunk, the number of an Ogg stream."""
+    if (peak := content.find(b"PEAK")) >= 0:
+        return content[: peak + 12] + bytes(4) + content[peak + 16 :]
     if content[:4] != b"OggS":
         return content
     same = bytearray(content.replace(content[14:18], b"LEAN"))

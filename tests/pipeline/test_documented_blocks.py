@@ -63,7 +63,9 @@ def place(finished, tmp_path_factory) -> Clone:
     """The models alone, for what runs them."""
     root = tmp_path_factory.mktemp("place")
     shutil.copytree(finished.root / "models", root / "models")
-    return furnish(Clone(root))
+    clone = furnish(Clone(root))
+    clone.environment["LEAN_AUDIO_MODEL"] = "lean.tflite"  # as the pages set it once
+    return clone
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +111,10 @@ def test_a_block_that_needs_more_runs_where_that_is(block, request):
 @each(lambda block: block.need == "microphone")
 def test_a_stream_is_tagged_as_documented(place, block):
     """What comes behind the microphone."""
-    (command,) = (command for command in block.commands if command[0] == "lean-audio")
+    commands = [command for command in block.commands if command[0] == "lean-audio"]
+    if commands[0][1] == "listen":
+        pytest.skip("opens the microphone itself; test_listen has its stream")
+    (command,) = commands
     noise = np.random.default_rng(0).integers(-3000, 3000, 32_000, np.int16)
     done = subprocess.run(
         [place.root / ".venv" / "bin" / command[0], *command[1:]],

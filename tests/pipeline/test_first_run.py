@@ -64,7 +64,6 @@ def test_a_run_ends_in_a_table_a_page_and_what_to_try_next(finished):
 def test_a_stage_that_fails_is_named(make_clone):
     clone = make_clone()
     clone.edit("params.yaml", "attention: bahdanau", "attention: nothing")
-    clone.edit("dvc.yaml", "joint-${attention}", "joint-bahdanau")
     output = clone.run("make", "--silent", "--old-file", "setup", "repro", fails=True)
     assert "error: params.yaml: attention: 'nothing'" in output
     assert "failed to reproduce 'datasets/demo/dvc.yaml:download'" in output

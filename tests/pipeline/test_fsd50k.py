@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 from conftest import Clone
 from fsd50k import has_zip, make_miniature, serve
+from helpers import ROOT
 
 from lean_audio.audio.split_zip import ArchiveRoot
+from lean_audio.config.params import load_source
 from lean_audio.datasets.fsd50k import read_archives
 from lean_audio.datasets.layout import load_dataset, read_layout
 from lean_audio.features.chunks import DATA_FILE
@@ -127,7 +129,8 @@ def test_a_download_that_is_killed_goes_on_and_a_second_run_beside_it_is_locked_
 
 
 def test_prepared_audio_is_that_of_the_same_sounds_in_folders(miniature, params, tmp_path):
-    settings = params.source.model_copy(update={"manifest": miniature.manifest})
+    source = load_source("fsd50k", ROOT)
+    settings = source.model_copy(update={"manifest": miniature.manifest})
     sounds = miniature.folder.parent / "sounds"
     archives = read_archives(settings, miniature.folder), ArchiveRoot(miniature.folder)
     folders = read_layout(sounds, name="sounds", origin="a test", synthetic=False), sounds

@@ -121,7 +121,10 @@ def test_a_killed_run_taken_up_again_ends_in_the_same_bytes(working):
 
 def test_a_folder_of_sounds_is_followed_and_the_demo_stays(working, tmp_path):
     splits = {"a": "train", "b": "train", "c": "val", "d": "eval"}
-    root = write_layout(tmp_path / "mine", {name: (s, "Bark,Dog") for name, s in splits.items()})
+    root = write_layout(
+        tmp_path / "mine",
+        {name: (s, "Bark,Dog" if name > "a" else "Dog") for name, s in splits.items()},
+    )
     working.edit("params.yaml", "dataset: demo", "dataset: sounds")
     working.edit("datasets/sounds/params.yaml", "root: sounds", f"root: {root}")
     working.run("dvc", "repro", "prepare")

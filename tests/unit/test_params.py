@@ -60,7 +60,7 @@ def check_fault(load, file: str, old: str, new: str, named: list[str]) -> None:
         ("costs: []", "costs: [lean]", ["costs", "'lean'", "models.yaml", "joint-none"]),
         ("  - joint-bahdanau\n", "", ["'bahdanau'", "'joint-bahdanau'", "joint-affinity, plus"]),
         ("headline: joint", "headline: recipe", ["headline", "'recipe'", "joint, yamnet, "]),
-        ("    - float32\n", "", ["quantize", "schemes", "float32 among them"]),
+        ("[float32, float16", "[float16", ["quantize", "schemes", "float32 among them"]),
         ("learning_rate: 0.0001", "learning_rate: .inf", ["train.learning_rate", "inf"]),
         ("tail: repeat", "tail: pad", ["prepare.tail", "'pad'", "'repeat'", "'drop'"]),
         ("curve_classes: 6", "curve_classes: 0", ["evaluate.curve_classes", "0", "positive"]),

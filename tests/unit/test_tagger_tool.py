@@ -122,7 +122,14 @@ def test_make_passes_any_path_on_as_it_is(project):
     for name, script in {"python": 'printf "%s\\n" "$@"', "dvc": "exit"}.items():
         (project / ".venv" / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
         (project / ".venv" / "bin" / name).chmod(0o755)
-    command = ["make", "--assume-old=setup", "tagger", f"SOUNDS={odd}", f"YAMNET={odd}/yamnet"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "--assume-old=setup",
+        "tagger",
+        f"SOUNDS={odd}",
+        f"YAMNET={odd}/yamnet",
+    ]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = ["-m", "tools.tagger", "--sounds", odd, "--name", "", "--yamnet", f"{odd}/yamnet"]
     assert said.splitlines()[: len(lines)] == lines
