@@ -43,7 +43,10 @@ def quiet(make_clone, backbone) -> Clone:
     ):
         clone.edit(name, old, new)
     splits = ("train", "val", "train", "eval")
-    names = {f"{number:02d}": (splits[number % 4], "Dog") for number in range(CLIPS)}
+    names = {
+        f"{number:02d}": (splits[number % 4], "Bark,Dog" if number % 3 else "Dog")
+        for number in range(CLIPS)
+    }
     write_layout(clone.root / "sounds", names)
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, CLIP_S * RATE_HZ + CLIPS)
     for number, path in enumerate(sorted((clone.root / "sounds").rglob("*.wav"))):

@@ -66,7 +66,7 @@ def test_a_stage_that_fails_is_named(make_clone):
     clone.edit("params.yaml", "attention: bahdanau", "attention: nothing")
     output = clone.run("make", "--silent", "--old-file", "setup", "repro", fails=True)
     assert "error: params.yaml: attention: 'nothing'" in output
-    assert "failed to reproduce 'datasets/demo/dvc.yaml:download'" in output
+    assert "failed to reproduce 'prepare'" in output
 
 
 @pytest.mark.specialist
