@@ -431,7 +431,7 @@ def test_labels_that_windows_has_edited_are_the_same(shipped, tmp_path):
     path = Path(shutil.copy(shipped, tmp_path / "x.tflite"))
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
         archive.writestr("labels.txt", "\r\n".join([*LABELS, ""]))
-    assert read_card(path)[0] == LABELS
+    assert read_card(path)[0] == list(LABELS)
 
 
 @POSIX
