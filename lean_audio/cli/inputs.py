@@ -97,11 +97,11 @@ def readable(path: Path) -> Iterator[Path]:
 
 
 def check_target(output: Path, files: Sequence[Path], model: Path) -> None:
-    """Raise LeanError if results would replace what they are made from, or a directory."""
-    if output.is_dir():
-        raise LeanError(f"--output {output}: cannot be written (it is a directory); name a file")
+    """Raise LeanError if results would replace what they are made from, or what is no file."""
     if not output.exists():
         return
+    if not output.is_file():  # nor could it be resumed
+        raise LeanError(f"--output {output}: cannot be written (not a regular file); name one")
     if output.samefile(model):
         raise LeanError(f"--output {output}: this is the model")
     if any(path.exists() and output.samefile(path) for path in files):

@@ -256,10 +256,11 @@ def test_output_never_replaces_the_model(capsysbinary, sounds, shipped, tmp_path
     assert model.read_bytes() == shipped.read_bytes()
 
 
-def test_output_in_the_directory_itself_is_a_sentence(run, sounds):
+@pytest.mark.parametrize("output", [".", os.devnull])
+def test_output_that_is_no_file_is_a_sentence(run, sounds, output):
     sound = sounds / "recorder 0" / "000.wav"
-    done = run("predict", sound, "--format", "csv", "--output", ".", code=2)
-    assert "--output .: cannot be written (it is a directory); name a file" in done.complaint
+    done = run("predict", sound, "--format", "csv", "--output", output, code=2)
+    assert f"--output {output}: cannot be written (not a regular file)" in done.complaint
 
 
 def test_a_hop_that_is_not_allowed_leaves_results_as_they_are(run, sounds, tmp_path):
