@@ -12,6 +12,8 @@ from lean_audio.audio.opening import MAX_RATE_HZ, MIN_RATE_HZ
 
 FULL_SCALES = {"int16": 2**15, "int32": 2**31, "float32": 1, "float64": 1}  # type -> 1.0 in it
 
+MAX_CHANNELS = 1024  # as of sound files; more are the samples of (channels, n)
+
 
 def convert_blocks(
     blocks: Iterable[np.ndarray], rate_hz: float, resampler: Quality, channel: int | None = None
@@ -59,6 +61,11 @@ def _mono(samples: np.ndarray, channel: int | None) -> np.ndarray:
             f"{', '.join(FULL_SCALES)} of shape (n,) or (n, channels)"
         )
     channels = samples if samples.ndim == 2 else samples[:, None]
+    if channels.shape[1] > MAX_CHANNELS:
+        raise BadClipError(
+            f"samples have shape {samples.shape}, which is {channels.shape[1]:,} channels of "
+            f"{len(samples):,} samples; (n, channels) is wanted, so transpose them"
+        )
     if full_scale == 1:
         check_scale(channels)
         return mix_down(channels.astype(np.float32, copy=False), channel)

@@ -31,7 +31,7 @@ def mix_down(channels: np.ndarray, channel: int | None = None, note: Note = igno
         If there is no such channel, or a sample is NaN or infinite.
     """
     if channel is not None:
-        if channel > channels.shape[1]:
+        if not 1 <= channel <= channels.shape[1]:
             raise BadClipError(f"has {channels.shape[1]} channels, so no channel {channel}")
         channels = channels[:, channel - 1 : channel]
     if not np.isfinite(channels).all():

@@ -15,7 +15,8 @@ SUFFIXES = frozenset(f".{name.lower()}" for name in soundfile.available_formats(
     *(".aif", ".opus", ".oga", ".wave")
 }
 UNREADABLE_SUFFIXES = frozenset(
-    (".3gp", ".aac", ".ac3", ".amr", ".ape", ".m4a", ".mka", ".mp4", ".webm", ".wma", ".wv")
+    (".3gp", ".aac", ".ac3", ".amr", ".ape", ".avi", ".m4a", ".m4b", ".m4v", ".mka", ".mkv")
+    + (".mov", ".mp4", ".tta", ".webm", ".wma", ".wv")
 )
 
 PAGE_BYTES = 65_536  # the longest page of an Ogg stream
@@ -48,7 +49,9 @@ _CONTAINER = re.compile(
 )
 _MP3_FRAME = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]")
 # libsndfile's log when a header promises more audio than the file holds
-_CUT_HEADER = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+_CUT_HEADER = re.compile(
+    r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE
+)
 _UNKNOWN_LENGTH = 0x7FFF_0000  # a streaming recorder cannot know the length and writes this
 
 
@@ -98,6 +101,10 @@ def cut_ogg(source: Path | io.BytesIO) -> str:
     page = end.rfind(b"OggS")
     if page < 0 or not end[page + 5 : page + 6] or not end[page + 5] & _OGG_LAST_PAGE:
         return "truncated: the last page of the Ogg stream is missing"
+    segments = end[page + 26] if len(end) > page + 26 else 0
+    sizes = end[page + 27 : page + 27 + segments]
+    if len(sizes) < segments or len(end) < page + 27 + segments + sum(sizes):
+        return "truncated: the last page of the Ogg stream is cut"
     return ""
 
 

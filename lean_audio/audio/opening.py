@@ -25,6 +25,7 @@ MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000  # a header that states another is wro
 UNKNOWN_FRAMES = 2**62  # libsndfile's count if a header states no length is above
 ENCODER_PADDING_FRAMES = 2_400  # an MP3's stated length may count padding that decoders drop
 FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
+WAVS = ("WAV", "WAVEX")  # the second is what recorders of 24 bits or many channels write
 MONO_FRAMES = 2**16  # of a block; what fits the processor's caches is fast
 MIX_VALUES = 2**20  # of a block of several channels, 4 MB; whether they cancel is decided for each
 PIECE_FRAMES = 8_192  # decoded at once where data may be damaged: what precedes it there is lost
@@ -62,7 +63,7 @@ def open_sound(
         check_regular(source)
     with quiet_stderr():  # mpg123 complains without naming the file
         file = opener(_for_libsndfile(source))
-        if not file.frames and note and isinstance(source, Path) and file.format == "WAV":
+        if not file.frames and note and isinstance(source, Path) and file.format in WAVS:
             file = _reopened(file, source, note, opener)
     try:
         fault = containers.cut_header(file.extra_info)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lean_audio.cli.formats import Format, Position
+from lean_audio.cli.inputs import check_target, is_descriptor
 from lean_audio.cli.journal import OutputFile, OutputFolder
 from lean_audio.cli.progress import Progress
 from lean_audio.cli.work import Options, Outcome, Work
@@ -124,8 +125,7 @@ def open_sink(work: Work, files: Sequence[Path], settings: Settings, progress: P
     try:
         if not shape.many_files and (output.is_dir() or not output.suffix):
             return OutputFolder(output, files, shape, identity, **how)
-        if any(path.exists() and output.exists() and output.samefile(path) for path in files):
-            raise LeanError(f"--output {output}: this is one of the sounds")
+        check_target(output, files, work.options.model)
         output.parent.mkdir(parents=True, exist_ok=True)
         return OutputFile(output, shape, identity, **how)
     except OSError as error:
@@ -144,7 +144,7 @@ def _outcomes(
     work: Work, files: Sequence[Path], jobs: int, sink: Sink, progress: Progress
 ) -> Iterator[Outcome]:
     """Yield the outcome of every file, in order if the sink wants it."""
-    if min(jobs, len(files)) > 1:
+    if min(jobs, len(files)) > 1 and not any(map(is_descriptor, files)):
         yield from _in_turn(files, in_processes(work.options, files, jobs, sink.early), sink)
         return
     for file in files:

@@ -89,11 +89,28 @@ def _below(root: Path, faults: list[str]) -> Iterator[Path]:
 @contextmanager
 def readable(path: Path) -> Iterator[Path]:
     """Yield a path that can be decoded: itself, or a temporary copy of a pipe that is open."""
-    if str(path).startswith(_DESCRIPTORS) and _is_pipe(path):
+    if is_descriptor(path) and _is_pipe(path):
         with path.open("rb") as source, copied(source) as copy:
             yield copy
     else:
         yield path
+
+
+def check_target(output: Path, files: Sequence[Path], model: Path) -> None:
+    """Raise LeanError if results would replace what they are made from, or what is no file."""
+    if not output.exists():
+        return
+    if not output.is_file():  # nor could it be resumed
+        raise LeanError(f"--output {output}: cannot be written (not a regular file); name one")
+    if output.samefile(model):
+        raise LeanError(f"--output {output}: this is the model")
+    if any(path.exists() and output.samefile(path) for path in files):
+        raise LeanError(f"--output {output}: this is one of the sounds")
+
+
+def is_descriptor(path: Path) -> bool:
+    """Return whether a path is a stream that this process has open, and no other has."""
+    return str(path).startswith(_DESCRIPTORS)
 
 
 def _is_pipe(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import queue
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TextIO
 
 import numpy as np
@@ -48,22 +48,23 @@ def open_microphone(library: Any, device: str | None) -> Iterator[tuple[Iterator
         with suppress(queue.Full):
             blocks.put_nowait(samples.copy())
 
-    try:
-        rate_hz = round(library.query_devices(chosen, "input")["default_samplerate"])
-        stream = library.InputStream(
-            samplerate=rate_hz,
-            blocksize=round(BLOCK_S * rate_hz),
-            device=chosen,
-            channels=1,
-            dtype="float32",
-            callback=receive,
-        )
-    except (library.PortAudioError, ValueError) as error:
-        raise LeanError(
-            f"no microphone can be opened ({' '.join(str(error).split())}); `python -m "
-            "sounddevice` lists the devices for --device"
-        ) from None
-    with stream:
+    with ExitStack() as opened:
+        try:
+            rate_hz = round(library.query_devices(chosen, "input")["default_samplerate"])
+            stream = library.InputStream(
+                samplerate=rate_hz,
+                blocksize=round(BLOCK_S * rate_hz),
+                device=chosen,
+                channels=1,
+                dtype="float32",
+                callback=receive,
+            )
+            opened.enter_context(stream)  # which starts it, and can fail too
+        except (library.PortAudioError, ValueError) as error:
+            raise LeanError(
+                f"no microphone can be opened ({' '.join(str(error).split())}); `python -m "
+                "sounddevice` lists the devices for --device"
+            ) from None
         yield _taken(blocks), rate_hz
 
 

@@ -14,6 +14,7 @@ from lean_audio.cli.inputs import readable
 from lean_audio.cli.writers import Emit, EventWriter, Rows, TagWriter, Writer
 from lean_audio.errors import LeanError
 from lean_audio.tagger import Aggregate, EventFinder, Span, Tagger, choose
+from lean_audio.tagger.tagger import samples_of_hop
 
 PICTURE_SUFFIX = ".png"
 Tick = Callable[[float], None]  # receives the seconds of a sound that are done
@@ -63,6 +64,8 @@ class Work:
 
     def __init__(self, options: Options):
         self.options, self.tagger = options, Tagger(options.model)
+        if options.hop_s is not None:  # before results are written
+            samples_of_hop(options.hop_s)
         self.split = options.channel == "split"
         self.format: Format = FORMATS[options.format](options.kind, self.split)
         self.finder = self._finder() if options.kind == "events" else None

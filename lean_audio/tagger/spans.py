@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -28,10 +28,14 @@ class Span:
 class Summary:
     """The scores of one clip, from those of its chunks as they come.
 
-    aggregate: "mean" (paper, IV), as the thresholds and metrics take it, or "max".
+    aggregate: "mean" (paper, IV), as the thresholds and metrics take it, or "max", to which silent
+    chunks add nothing. Raises LeanError for another one.
     """
 
     def __init__(self, aggregate: Aggregate = "mean"):
+        if aggregate not in get_args(Aggregate):
+            allowed = " or ".join(get_args(Aggregate))
+            raise LeanError(f"aggregate is {aggregate!r}; it must be {allowed}")
         self.aggregate = aggregate
         self.chunks = 0
         self._scores: np.ndarray | None = None
@@ -40,6 +44,8 @@ class Summary:
     def add(self, span: Span) -> None:
         """Count one chunk in."""
         scores = span.scores.astype(np.float64)
+        if span.silent and self.aggregate == "max":
+            scores = np.zeros_like(scores)
         if self._scores is not None:
             combine = np.add if self.aggregate == "mean" else np.maximum
             scores = combine(self._scores, scores)

@@ -236,7 +236,7 @@ class Tagger:
         self, blocks: Iterable[np.ndarray], hop_s: float | None = None
     ) -> Iterator[Span]:
         """Score each chunk as soon as it is complete. blocks: (n,) int16 at 16 kHz each."""
-        hop = self.hop_samples if hop_s is None else _hop_samples(hop_s)
+        hop = self.hop_samples if hop_s is None else samples_of_hop(hop_s)
         held, start, scored_to = np.empty(0, np.int16), 0, 0
         for block in blocks:
             held = np.concatenate([held, block])
@@ -255,7 +255,8 @@ class Tagger:
         return Span(start / SAMPLE_RATE_HZ, end_s, self._runtime(full), is_silent(waveform))
 
 
-def _hop_samples(hop_s: float) -> int:
+def samples_of_hop(hop_s: float) -> int:
+    """Return a hop in samples. Raises LeanError unless it is above 0 and at most 1 s."""
     hop = round(hop_s * SAMPLE_RATE_HZ) if np.isfinite(hop_s) else 0
     if not 1 <= hop <= CHUNK_SAMPLES:
         raise LeanError(f"the hop is {hop_s:g} s; it must be above 0 and at most 1 s")

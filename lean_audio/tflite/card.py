@@ -32,7 +32,8 @@ def read_card(path: Path) -> tuple[list[str], dict[str, Any]]:
         if not path.is_file() and path.exists():
             raise LeanError(f"{path}: not readable as a model (not a regular file)")
         with zipfile.ZipFile(path) as archive:
-            labels = _text(archive, "labels.txt").removesuffix("\n").split("\n")
+            lines = _text(archive, "labels.txt").replace("\r\n", "\n")  # as Windows edits them
+            labels = lines.removesuffix("\n").split("\n")
             card = json.loads(_text(archive, "lean.json"))
     except FileNotFoundError:
         raise LeanError(f"{path}: no such model file") from None
@@ -42,8 +43,8 @@ def read_card(path: Path) -> tuple[list[str], dict[str, Any]]:
         raise LeanError(f"{path} {_what_it_is(path)}") from None
     if verify_checksum(path) is False:
         raise LeanError(
-            f"{path} is damaged: its weights have changed since they were written; "
-            "copy or download it again"
+            f"{path} is damaged: its weights or their checksum have changed since they were "
+            "written; copy or download it again"
         )
     check_card(path, labels, card)
     return labels, card
@@ -55,7 +56,11 @@ def verify_checksum(path: Path) -> bool | None:
         if CHECKSUM_FILE not in archive.namelist():
             return None
         size = min(entry.header_offset for entry in archive.infolist())
-        return _text(archive, CHECKSUM_FILE).strip() == _sha256(file, size)
+        try:
+            stored = _text(archive, CHECKSUM_FILE).strip()
+        except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError):
+            return False
+        return stored == _sha256(file, size)
 
 
 def check_card(path: Path, labels: list[str], card: Any) -> None:
@@ -136,7 +141,12 @@ def _rules(labels: int) -> dict[str, tuple[str, Callable[[Any], bool]]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # JSON's integers may have any number of digits
+        return False
 
 
 def _are_numbers(value: Any, count: int) -> bool:

@@ -6,6 +6,7 @@ arithmetic alone, so no sound has to be distributed. The scores are in golden.js
 
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,21 @@ def _read_golden(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             golden = json.loads(archive.read(GOLDEN_FILE))
-        if not set(golden) >= {"tolerance", "unit", *golden_waveforms()}:
-            raise KeyError
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
+        numbers = [[golden[key]] for key in ("tolerance", "unit")]
+        for values in (*numbers, *(golden[name] for name in golden_waveforms())):
+            if not np.isfinite(np.array(values, float)).all():
+                raise ValueError
+            len(values)  # a list
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        EOFError,
+        KeyError,
+        ValueError,
+        TypeError,
+    ):
         raise LeanError(
             f"{path} has no golden scores ({GOLDEN_FILE} inside); make it anew with `dvc repro`"
         ) from None

@@ -248,6 +248,32 @@ def test_output_never_replaces_a_sound(run, sounds, tmp_path):
     assert f"--output {tmp_path}: cannot be written" in done.complaint
 
 
+def test_output_never_replaces_the_model(capsysbinary, sounds, shipped, tmp_path):
+    sound, model = sounds / "recorder 0" / "000.wav", tmp_path / "x.tflite"
+    model.write_bytes(shipped.read_bytes())
+    command = ("predict", sound, "--model", model, "--output", model)
+    assert "this is the model" in lean_audio(capsysbinary, *command, code=2).complaint
+    assert model.read_bytes() == shipped.read_bytes()
+
+
+@pytest.mark.parametrize("output", [".", os.devnull])
+def test_output_that_is_no_file_is_a_sentence(run, sounds, output):
+    sound = sounds / "recorder 0" / "000.wav"
+    done = run("predict", sound, "--format", "csv", "--output", output, code=2)
+    assert f"--output {output}: cannot be written (not a regular file)" in done.complaint
+
+
+def test_a_hop_that_is_not_allowed_leaves_results_as_they_are(run, sounds, tmp_path):
+    results = tmp_path / "x.csv"
+    results.write_text("kept")
+    sound = sounds / "recorder 0" / "000.wav"
+    command = ("predict", sound, "--format", "csv", "--output", results)
+    for hop in (0, 5):
+        assert "the hop is" in run(*command, "--hop", hop, code=2).complaint
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".wav"] == ["x.csv"]
+    assert results.read_text() == "kept"
+
+
 @pytest.mark.parametrize("setting", [("--jobs", 2), ("--output", "x"), ("--skip-errors",)])
 def test_standard_input_is_no_collection(run, setting):
     assert "are for files" in run("predict", "-", "--rate", 16_000, *setting, code=2).complaint

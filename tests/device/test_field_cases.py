@@ -142,6 +142,17 @@ def test_pipes_that_the_shell_has_opened_are_read(shipped, tmp_path):
         assert json.loads(done.stdout)["end_s"] == 2.0
 
 
+@POSIX
+def test_pipes_are_read_whatever_the_number_of_jobs(shipped, tmp_path):
+    paths = [write(tmp_path / f"{name}.flac", noise(2)) for name in "ab"]
+    pipes = " ".join(f"<(cat {path})" for path in paths)
+    program = f"{sys.executable} -m lean_audio.cli predict --model {shipped} --format json"
+    command = ["bash", "-c", f"{program} --jobs 2 {pipes}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 2
+
+
 def test_a_stream_that_ends_within_a_frame_keeps_its_summary(predict):
     sound = np.rint(noise(2.5) * 32_767).astype("<i2").tobytes()
     whole = predict("-", "--rate", 16_000, "--format", "json", stdin=sound).text
@@ -298,6 +309,24 @@ def test_the_version_is_shown(capsysbinary):
     assert lean_audio(capsysbinary, "--version").text.startswith("lean-audio ")
 
 
+def test_silent_chunks_add_nothing_to_the_largest_score(shipped, tmp_path):
+    path = write(tmp_path / "x.wav", np.concatenate([noise(1), np.zeros(3 * RATE_HZ)]))
+    spans = list(Tagger(shipped).file_spans(path))
+    heard = [span.scores for span in spans if not span.silent]
+    assert len(heard) < len(spans)
+    assert summarize(spans, "max").scores.tolist() == np.max(heard, axis=0).tolist()
+
+
+def test_the_tagger_refuses_what_has_no_meaning(shipped):
+    tagger, stereo = Tagger(shipped), np.zeros((RATE_HZ, 2), np.float32)
+    with pytest.raises(LeanError, match="aggregate is 'median'; it must be mean or max"):
+        tagger(stereo, rate_hz=RATE_HZ, aggregate="median")
+    with pytest.raises(LeanError, match="so no channel 0"):
+        tagger(stereo, rate_hz=RATE_HZ, channel=0)
+    with pytest.raises(LeanError, match=r"16,000 channels of 2 samples; .* transpose"):
+        tagger(stereo.T, rate_hz=RATE_HZ)
+
+
 def changed(model: Path, to: Path, **changes: object) -> Path:
     """The model with other values in its card; None takes a key out."""
     shutil.copy(model, to)
@@ -325,6 +354,7 @@ WRONG = {
     "short": ({"thresholds": [0.5] * 6}, "thresholds in lean.json is 6 values; it must be 7"),
     "high": ({"thresholds": [7.0] * 7}, "thresholds in lean.json is 7 values.* from 0 to 1"),
     "number": ({"thresholds": 0.5}, "thresholds in lean.json is 0.5"),
+    "endless": ({"hop_s": 10**400}, "hop_s in lean.json is 1000"),
     "rate": ({"sample_rate_hz": 8000}, "sample_rate_hz in lean.json is 8000; it must be 16000"),
     "chunk": ({"chunk_samples": 8000}, "chunk_samples in lean.json is 8000; it must be 16000"),
     "slopes": ({"calibration": {"slope": [1.0]}}, "calibration in lean.json is .*; it must be"),
@@ -384,7 +414,24 @@ def test_weights_that_have_changed_are_noticed(capsysbinary, shipped, tmp_path):
     path = tmp_path / "x.tflite"
     path.write_bytes(content)
     done = lean_audio(capsysbinary, "info", path, code=2)
-    assert "x.tflite is damaged: its weights have changed since they were written" in done.complaint
+    assert "x.tflite is damaged: its weights or their checksum have changed" in done.complaint
+
+
+def test_a_damaged_checksum_is_noticed(capsysbinary, shipped, tmp_path):
+    content = bytearray(shipped.read_bytes())
+    with zipfile.ZipFile(shipped) as archive:
+        entry = archive.getinfo("model.sha256")
+    content[entry.header_offset + 30 + len(entry.filename) + 5] ^= 0xFF
+    path = tmp_path / "x.tflite"
+    path.write_bytes(content)
+    assert "x.tflite is damaged" in lean_audio(capsysbinary, "info", path, code=2).complaint
+
+
+def test_labels_that_windows_has_edited_are_the_same(shipped, tmp_path):
+    path = Path(shutil.copy(shipped, tmp_path / "x.tflite"))
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", "\r\n".join([*LABELS, ""]))
+    assert read_card(path)[0] == list(LABELS)
 
 
 @POSIX

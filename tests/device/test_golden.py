@@ -64,6 +64,25 @@ def test_a_file_without_golden_scores_is_a_sentence(shipped, tmp_path, capsysbin
     assert done.complaint.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "changes", [{"unit": "x"}, {"tolerance": None}, {"noise": 5}, {"claps": ["x"] * 7}]
+)
+def test_golden_scores_that_were_edited_are_a_sentence(shipped, tmp_path, capsysbinary, changes):
+    path = tmp_path / "x.tflite"
+    path.write_bytes(shipped.read_bytes())
+    with zipfile.ZipFile(shipped) as archive:
+        golden = json.loads(archive.read(GOLDEN_FILE)) | changes
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(GOLDEN_FILE, json.dumps(golden))
+    assert "no golden scores" in lean_audio(capsysbinary, "check", path, code=2).complaint
+
+
+def test_scores_that_are_no_numbers_differ(shipped, capsysbinary, monkeypatch):
+    found = {"noise": 0.0, "claps": float("nan"), "sweep": 0.0}
+    monkeypatch.setattr("lean_audio.cli.check.compare_golden", lambda *_: (found, 0.001))
+    assert "computes other scores" in lean_audio(capsysbinary, "check", shipped, code=1).text
+
+
 def test_a_missing_file_is_a_sentence(tmp_path, capsysbinary):
     done = lean_audio(capsysbinary, "check", tmp_path / "none.tflite", code=2)
     assert "none.tflite" in done.complaint and "Traceback" not in done.complaint

@@ -115,6 +115,18 @@ def test_a_device_that_is_not_there_is_one_sentence():
         pass
 
 
+def test_a_device_that_does_not_start_is_one_sentence():
+    class Busy(SoundCard):
+        def __enter__(self):
+            raise self.PortAudioError("Device unavailable")
+
+    with (
+        pytest.raises(LeanError, match=r"no microphone can be opened \(Device unavailable\)"),
+        open_microphone(Busy(0), None),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("module", "says"),
     [

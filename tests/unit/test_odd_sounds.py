@@ -68,9 +68,10 @@ def without_size(content: bytes) -> bytes:
     return content[:4] + bytes(4) + content[8:at] + bytes(4) + content[at + 4 :]
 
 
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX"])
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
-def test_a_wav_of_a_killed_recorder_is_read(tmp_path, subtype):
-    path = write(tmp_path / "x.wav", noise(20), subtype=subtype)
+def test_a_wav_of_a_killed_recorder_is_read(tmp_path, subtype, kind):
+    path = write(tmp_path / "x.wav", noise(20), subtype=subtype, format=kind)
     whole = read_clip(path, "HQ")
     path.write_bytes(without_size(path.read_bytes()))
     samples, (note,) = read(path)
@@ -78,6 +79,21 @@ def test_a_wav_of_a_killed_recorder_is_read(tmp_path, subtype):
     assert len(samples) - len(whole) <= 4  # float WAVs have chunks behind the samples
     assert "states no samples, as when a recorder is killed" in note
     with pytest.raises(BadClipError, match="empty: no samples"):
+        read_clip(path, "HQ")
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "au", "w64", "rf64", "ogg", "opus"])
+@pytest.mark.parametrize("part", [0.5, 0.95])
+def test_a_cut_sound_is_remarked_on_whatever_its_container(tmp_path, suffix, part):
+    settings = {"format": "OGG", "subtype": "OPUS"} if suffix == "opus" else {}
+    path = write(tmp_path / f"x.{suffix}", noise(3), **settings)
+    assert read(path)[1] == []
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    samples, notes = read(path)
+    assert 0 < len(samples) < 3 * RATE_HZ
+    assert "truncated" in notes[0]
+    with pytest.raises(BadClipError, match="truncated"):
         read_clip(path, "HQ")
 
 
