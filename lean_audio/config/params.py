@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, field_validator, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from lean_audio.config.datasets import Source
 from lean_audio.config.faults import first_fault, reason
@@ -35,6 +33,7 @@ from lean_audio.config.schema import (
     Verify,
     Yamnet,
 )
+from lean_audio.config.settings_files import check_dataset, read_yaml
 from lean_audio.errors import LeanError
 
 JOINT = "joint"  # stands for joint-<attention>
@@ -203,11 +202,11 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     LeanError
         For the first fault: names the file, the setting, its value and what is allowed.
     """
-    content = _read_yaml(path) | _read_yaml(path.with_name(MODELS_FILE))
+    content = read_yaml(path) | read_yaml(path.with_name(MODELS_FILE))
     name = content.get("dataset")
-    _check_dataset(name, path)
+    check_dataset(name, path)
     own = path.parent / settings_file(str(name))
-    content["source"] = _read_yaml(own)
+    content["source"] = read_yaml(own)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -225,22 +224,12 @@ def load_source(dataset: str, folder: Path = Path()) -> Source:
 
     Raises LeanError as load_params does.
     """
-    _check_dataset(dataset, folder / "params.yaml")
+    check_dataset(dataset, folder / "params.yaml")
     path = folder / settings_file(dataset)
     try:
-        return _Own.model_validate({"source": _read_yaml(path)}).source
+        return _Own.model_validate({"source": read_yaml(path)}).source
     except ValidationError as error:
         raise LeanError(_sentence(error, path, path)) from None
-
-
-def _check_dataset(name: Any, params_file: Path) -> None:
-    """Raise LeanError unless datasets/ has the dataset."""
-    found = sorted(file.parent.name for file in params_file.parent.glob("datasets/*/params.yaml"))
-    if name not in found:
-        raise LeanError(
-            f"{params_file}: dataset: {name!r} is not one of {', '.join(found)}, the directories "
-            "in datasets/"
-        )
 
 
 def _sentence(error: ValidationError, path: Path, own: Path) -> str:
@@ -258,15 +247,3 @@ def _sentence(error: ValidationError, path: Path, own: Path) -> str:
     if fault["type"] != "missing" and not isinstance(fault["input"], dict):
         parts.append(repr(fault["input"]))
     return ": ".join(part for part in (*parts, why) if part)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = YAML(typ="safe").load(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise LeanError(f"{path} is missing: run from the project's root directory") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise LeanError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise LeanError(f"{path} is not a mapping of settings")
-    return content

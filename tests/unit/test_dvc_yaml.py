@@ -94,7 +94,7 @@ def stated_params(stage: dict) -> set[str]:
 
 
 def prefix(file: str) -> str:
-    """Of a setting of a dataset, which may have the name of one in params.yaml."""
+    """Tell a setting of a dataset from one in params.yaml, which may have the same name."""
     return f"{file.removesuffix('/params.yaml')}:" if file.startswith("datasets/") else ""
 
 
